@@ -1,0 +1,5 @@
+"""Run the commands with `python -m agnez`."""
+
+from agnez.cli import main
+
+main()

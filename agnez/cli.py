@@ -1,0 +1,78 @@
+"""The commands: `agnez server` and `agnez demo`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from agnez import settings
+from agnez._version import __version__
+from agnez.errors import AgnezError, PortError
+
+_DIR = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The store's folder; else $AGNEZ_DIR, else your data folder.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="agnez")
+def cli() -> None:
+    """Agnez: the live view of a neural network's training."""
+
+
+@cli.command()
+@_DIR
+@click.option("--port", type=click.IntRange(1, 65535), help="The port; by default 3000, or the next free one.")
+@click.option(
+    "--static",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder whose files are served too, so that ./images/x.gif resolves.",
+)
+@click.option("--open/--no-open", "open_browser", default=False, help="Open a tab in the browser.")
+def server(directory: Path | None, port: int | None, static: Path | None, open_browser: bool) -> None:
+    """Serve everything that was recorded, and what is being recorded now, until Ctrl-C."""
+    from agnez.server.embed import Serving
+    from agnez.server.tab import open_tab
+    from agnez.store import Store
+
+    here = settings.read(directory, port)
+    store = Store(here.directory)
+    listener = _listen(here.port, exactly=port is not None)
+    serving = Serving(store, listener, static=static)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    serving.start()
+    click.echo(f"agnez: the dashboard is at {url} (store {here.directory}); Ctrl-C ends it")
+    if here.ssh is not None:
+        number = url.rstrip("/").rpartition(":")[2]
+        click.echo(f"agnez: on your own machine: ssh -L {number}:127.0.0.1:{number} {here.ssh}")
+    if open_browser:
+        open_tab(url, here, unless=serving.wait_for_page)
+    try:
+        serving.wait()
+    except KeyboardInterrupt:
+        serving.stop(goodbye=0.5)
+
+
+def _listen(first: int, *, exactly: bool):  # type: ignore[no-untyped-def]  # a socket, whose module is imported lazily
+    from agnez.server import ports
+
+    for port in [first] if exactly else ports.candidates(first):
+        listener = ports.listen(port)
+        if listener is not None:
+            return listener
+    raise PortError(f"port {first} is taken: give another with --port")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; an error of ours is a sentence and the exit code 1."""
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, prog_name="agnez", standalone_mode=True)
+    except AgnezError as error:
+        click.echo(f"agnez: {error}", err=True)
+        sys.exit(1)

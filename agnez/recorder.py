@@ -1,0 +1,356 @@
+"""The recorder: a bounded queue, and the one thread that writes a run's file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from agnez.dashboard import Dashboard
+from agnez.errors import NotFoundError, StoreError
+from agnez.notice import say
+from agnez.record import CellRecord, Finding, Point, RunInfo
+from agnez.scalars import Scalar, Tensor, read, read_vector
+from agnez.store import RunFile, Store
+
+log = logging.getLogger(__name__)
+
+BOUND = 1_000_000
+"""Entries that may wait. Past it new ones are dropped and counted: the loop never waits, and memory stays bounded."""
+
+COMMIT_SECONDS = 0.1
+"""The least time between two commits. After silence the first entry is committed at once."""
+
+HEARTBEAT_SECONDS = 5.0
+PUBLISH_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Hold what one `log` call measured, frozen. `time` is microseconds since 1970 (UTC)."""
+
+    time: int
+    step: int
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Hold numbers that rest together in one tensor on a device: one name for each of its elements."""
+
+    time: int
+    step: int
+    names: tuple[str, ...]
+    tensor: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    """Hold fields to be merged into a cell, which is made where there is none."""
+
+    id: str
+    fields: CellRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Hold facts of the run that changed: fields of `RunInfo`."""
+
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Hold a sentence that the user should see beside the run."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Hold what the recorder's thread calls once everything put before it is committed. It must be quick."""
+
+    call: Callable[[], None]
+
+
+Entry: TypeAlias = Numbers | Vector | CellChange | Facts | Problem | After
+
+
+class Recorder:
+    """Write a run as it happens. Any thread may `put`; nothing that `put` does waits for anyone.
+
+    `examine` looks at each batch of points and says what the findings of the run now are. A batch that could not be
+    written is shown to it again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        info: RunInfo,
+        dashboard: Dashboard,
+        examine: Callable[[Sequence[Point]], list[Finding]] = lambda points: [],
+    ) -> None:
+        self._store = store
+        self._info = info
+        self._dashboard = dashboard
+        self._examine = examine
+        self._listeners: list[Callable[[], None]] = []
+        self._queue: deque[Entry] = deque()
+        self._waiting: list[Entry] = []  # taken from the queue, not yet committed
+        self._wake = threading.Event()
+        self._idle = False
+        self._stopping = False
+        self._taken = threading.Condition()
+        self._put = self._committed = 0
+        self.dropped = 0
+        self._known: set[str] = set()
+        self._new_cells: list[CellRecord] = []
+        self._findings: list[Finding] = []
+        self._published = self._beaten = 0.0
+        self._failing: str | None = None
+        self._pid = os.getpid()
+        self._file: RunFile | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def info(self) -> RunInfo:
+        """Return the facts of the run as last committed."""
+        return self._info
+
+    def start(self) -> None:
+        """Make the run's file and start to write.
+
+        Raises:
+            StoreError: the file cannot be made.
+        """
+        try:
+            self._file = self._store.create_run(self._info)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{self._store.directory} cannot be written ({error}): choose another with dir="
+            ) from error
+        self._thread = threading.Thread(target=self._work, name="agnez-recorder", daemon=True)
+        self._thread.start()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called on the recorder's thread after each commit. It must be quick."""
+        self._listeners.append(listener)
+
+    def put(self, entry: Entry) -> None:
+        """Hand an entry over. Past the bound it is dropped and counted; after the end nobody takes it."""
+        if self._stopping:
+            return
+        if len(self._queue) + len(self._waiting) >= BOUND:
+            self.dropped += 1
+            return
+        self._queue.append(entry)
+        self._put += 1
+        if self._idle:
+            self._wake.set()
+
+    def owned(self) -> bool:
+        """Tell whether this process records: a forked child has the recorder's memory and not its thread."""
+        return os.getpid() == self._pid
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was put before is committed; `timeout` is in seconds. Tell whether it is."""
+        goal = self._put
+        self._wake.set()
+        with self._taken:
+            return self._taken.wait_for(lambda: self._committed >= goal or not self._alive(), timeout) and (
+                self._committed >= goal
+            )
+
+    def close(self, timeout: float) -> bool:
+        """Commit what is left and end the thread. Tell whether all was written. Closing twice does no harm."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self._alive() and not self._queue and not self._waiting
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _work(self) -> None:
+        assert self._file is not None
+        while True:
+            stopping = self._stopping  # read first: what was put before it is in the queue now
+            began = time.monotonic()
+            done = self._round()
+            if stopping and (done or not self._can_retry()):
+                break
+            if self._wait(began, done):
+                continue
+        self._file.close()
+        with self._taken:
+            self._taken.notify_all()
+
+    def _can_retry(self) -> bool:
+        """Tell whether another try may help at the end: only if the fault is a lock that somebody else holds."""
+        return self._failing is not None and "locked" in self._failing
+
+    def _wait(self, began: float, done: bool) -> bool:
+        """Wait for work. Batches come `COMMIT_SECONDS` apart; after a fault the next try waits longer."""
+        pause = COMMIT_SECONDS if done else RETRY_SECONDS
+        if not self._stopping:
+            rest = began + pause - time.monotonic()
+            if rest > 0:
+                self._pause(rest)
+        self._idle = True
+        if not self._queue and not self._stopping and done:
+            self._wake.wait(HEARTBEAT_SECONDS)
+        self._idle = False
+        self._wake.clear()
+        return True
+
+    def _pause(self, seconds: float) -> None:
+        """Gather for a while; `flush` and `close` end it."""
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _round(self) -> bool:
+        """Take what waits and commit it. Tell whether it is safe."""
+        queue = self._queue
+        self._waiting.extend(queue.popleft() for _ in range(len(queue)))
+        if not self._waiting and not self._due():
+            return True
+        try:
+            self._commit(self._waiting)
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self._fail(str(error))
+            return False
+        except Exception:  # an entry that cannot be written must not end the recording of all others
+            log.exception("an entry could not be recorded")
+            self._commit_one_by_one()
+        self._succeed()
+        return True
+
+    def _commit_one_by_one(self) -> None:
+        for entry in self._waiting:
+            try:
+                self._commit([entry])
+            except Exception as error:  # this is the one at fault: it is dropped, counted, and named
+                self.dropped += 1
+                self._info = replace(
+                    self._info, problems=(*self._info.problems, f"something could not be recorded: {error}")
+                )
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        assert self._file is not None
+        points = _points(entries)
+        info, findings = self._next_info(entries), self._examine(points)
+        self._place(points)
+        with self._file.transaction():
+            self._file.append(points)
+            for cell in self._new_cells:
+                self._write_cell(str(cell["_id"]), {"metrics": cell["metrics"]}, cell)
+            for entry in entries:
+                if isinstance(entry, CellChange):
+                    self._write_cell(entry.id, entry.fields)
+            if findings != self._findings:
+                self._file.write_findings(findings)
+            self._file.write_info(info)
+        changed, self._info, self._findings = _differs(self._info, info), info, findings
+        self._new_cells.clear()
+        now = time.monotonic()
+        if changed or now - self._published > PUBLISH_SECONDS:
+            self._store.publish(replace(info, summary=self._file.summaries()))
+            self._published = now
+        self._beaten = now
+
+    def _place(self, points: Sequence[Point]) -> None:
+        """Give cells to metrics seen for the first time. They wait here until they are committed."""
+        new = {point.metric: None for point in points if point.metric not in self._known}
+        if new:
+            self._known.update(new)
+            self._new_cells.extend(self._dashboard.place(new))
+
+    def _write_cell(self, id: str, changes: CellRecord, whole: CellRecord | None = None) -> None:
+        """Change a cell, or make it; the origin "" says that no server has told of it yet."""
+        assert self._file is not None
+        try:
+            self._file.cells.patch(id, changes, origin="")
+        except NotFoundError:
+            self._file.cells.create(whole or self._blank_cell(id, changes), origin="")
+
+    def _blank_cell(self, id: str, fields: CellRecord) -> CellRecord:
+        blank: CellRecord = {"name": "", "type": "html", "value": [], "description": "", "run": self._info.id}
+        return {**blank, "pos": self._dashboard.next_place(), **fields, "_id": id}
+
+    def _next_info(self, entries: Sequence[Entry]) -> RunInfo:
+        info = replace(self._info, heartbeat=time.time_ns() // 1000)
+        for entry in entries:
+            if isinstance(entry, Facts):
+                info = replace(info, **entry.changes)
+            elif isinstance(entry, Problem) and entry.sentence not in info.problems:
+                info = replace(info, problems=(*info.problems, entry.sentence))
+        if self.dropped:
+            kept = tuple(each for each in info.problems if not each.endswith(_DROPPED))
+            info = replace(info, problems=(*kept, f"{self.dropped} {_DROPPED}"))
+        return info
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._beaten >= HEARTBEAT_SECONDS
+
+    def _fail(self, reason: str) -> None:
+        if self._failing is None:
+            say(
+                f"run {self._info.name} cannot be recorded now ({reason}) in {self._store.directory}; "
+                "training goes on, and recording resumes as soon as it can"
+            )
+        self._failing = reason
+
+    def _succeed(self) -> None:
+        if self._failing is not None:
+            say(f"run {self._info.name} is recorded again; nothing that waited was lost")
+            self._failing = None
+        done, self._waiting = self._waiting, []
+        self._tell([entry.call for entry in done if isinstance(entry, After)])
+        count = len(done)
+        with self._taken:
+            self._committed += count
+            self._taken.notify_all()
+        self._tell(self._listeners)
+
+    def _tell(self, listeners: Sequence[Callable[[], None]]) -> None:
+        for listener in listeners:
+            try:
+                listener()
+            except Exception:  # whoever listens, their fault must not end the recording
+                log.exception("a listener of the recorder failed")
+
+
+_DROPPED = "entries were dropped: they came faster than they could be written"
+
+
+def _points(entries: Sequence[Entry]) -> list[Point]:
+    """Read all numbers of the entries, tensors in one transfer a device, and keep their order."""
+    names: list[tuple[str, int, int]] = []
+    scalars: list[Scalar] = []
+    for entry in entries:
+        if isinstance(entry, Numbers):
+            names.extend((name, entry.step, entry.time) for name in entry.values)
+            scalars.extend(entry.values.values())
+        elif isinstance(entry, Vector):
+            names.extend((name, entry.step, entry.time) for name in entry.names)
+            scalars.extend(read_vector(entry.tensor))
+    return [
+        Point(name, step, value, when)
+        for (name, step, when), value in zip(names, read(scalars), strict=True)
+        if value is not None
+    ]
+
+
+def _differs(before: RunInfo, after: RunInfo) -> bool:
+    """Tell whether lists must learn of it now: anything but the beating of the heart and the counting of steps."""
+    return replace(before, heartbeat=None, progress=replace(before.progress, step=None)) != replace(
+        after, heartbeat=None, progress=replace(after.progress, step=None)
+    )

@@ -1,0 +1,207 @@
+// Draws the figure whose description stands in the element `<id>-spec`; colours follow the theme by CSS alone.
+window.agnezFigure = window.agnezFigure || (function () {
+  "use strict";
+
+  // Lay one of our figures out anew for a size: margins and letters keep their pixels, the axes take the rest.
+  // `wider` is what the left margin needs beyond its own for the numbers of y.
+  function refit(spec, width, height, wider) {
+    for (const axes of spec.axes) refitAxes(spec, axes, width, height, wider);
+    return Object.assign(spec, { width, height });
+  }
+
+  function refitAxes(spec, axes, width, height, wider) {
+    const [left, bottom, share, rise] = axes.bbox;
+    const old = { x: share * spec.width, y: rise * spec.height };
+    const size = { x: Math.max(60, width - spec.width + old.x - wider), y: Math.max(40, height - spec.height + old.y) };
+    axes.bbox = [(left * spec.width + wider) / width, bottom * spec.height / height, size.x / width, size.y / height];
+
+    // Title, legend and names stand in shares of the axes, but are meant in pixels from their edges.
+    function moved([x, y], anchored) {
+      const edge = y > 1 ? 1 : 0;
+      return [anchored ? (x * old.x - wider) / size.x : x, y > 1 || y < 0 ? edge + (y - edge) * old.y / size.y : y];
+    }
+    for (const text of axes.texts) {
+      if (text.coordinates === "axes") text.position = moved(text.position, text.h_anchor === "start");
+    }
+    for (const line of [...axes.lines, ...axes.markers]) {
+      if (line.coordinates !== "axes") continue;
+      const rows = spec.data[line.data].map((row) => moved([row[line.xindex], row[line.yindex]], true));
+      Object.assign(line, { data: rows, xindex: 0, yindex: 1 });
+    }
+    axes.paths = axes.paths.filter((path) => path.coordinates !== "axes");
+  }
+
+  function room(div, spec) {
+    const width = Math.max(220, div.clientWidth || spec.width);
+    const framed = window.parent !== window;
+    const height = framed ? window.innerHeight - Math.max(0, div.offsetTop) : Math.min(340, width * spec.height / spec.width);
+    return [width, Math.max(120, Math.floor(height))];
+  }
+
+  // Index of the row whose x is nearest; rows are sorted by x.
+  function nearest(rows, column, x) {
+    const at = d3.bisector((row) => row[column]).left(rows, x);
+    if (at === 0) return 0;
+    return at === rows.length || x - rows[at - 1][column] <= rows[at][column] - x ? at - 1 : at;
+  }
+
+  function define(mpld3) {
+    if (mpld3.plugin_map["agnez-cursor"]) return;
+
+    // Markers keep their size under zoom.
+    mpld3.Markers.prototype.zoomed = function (transform) {
+      if (!transform || !this.offsetcoords.zoomable) return;
+      this.pathsobj.attr("transform", (d, i) => this.transformFunc(d, i) + "scale(" + 1 / transform.k + ")");
+    };
+
+    class Cursor extends mpld3.Plugin {
+      constructor(fig, props) {
+        super(fig, props);
+        this.transform = d3.zoomIdentity;
+      }
+
+      draw() {
+        const title = mpld3.get_element(this.props.title, this.fig);
+        if (title) title.obj.classed("agnez-title", true);
+        this.embolden();
+        this.ax = this.fig.axes[0];
+        this.lines = this.props.ids.map((id, i) => ({ element: mpld3.get_element(id, this.fig), label: this.props.labels[i] }))
+          .filter((line) => line.element && line.element.data && line.element.data.length);
+        this.mark = this.ax.axes.append("g").style("visibility", "hidden").style("pointer-events", "none");
+        this.mark.append("line").attr("class", "agnez-rule").attr("y2", this.ax.height);
+        this.tip = this.fig.root.append("div").attr("class", "agnez-tip");
+        const zoomed = (transform) => { this.transform = transform || d3.zoomIdentity; this.hide(); };
+        this.ax.elements.push({ props: {}, zoomed });
+        const node = this.ax.axes.node();
+        this.ax.axes.on("mousemove.agnez", () => this.show(d3.mouse(node)[0])).on("mouseleave.agnez", () => this.hide());
+      }
+
+      // The legend's values, in bold behind their labels.
+      embolden() {
+        for (const [id, label, value] of this.props.values) {
+          const text = mpld3.get_element(id, this.fig);
+          if (!text || !value) continue;
+          text.obj.text(label + "\u2002").append("tspan").attr("class", "agnez-value").text(value);
+        }
+      }
+
+      hide() {
+        this.mark.style("visibility", "hidden");
+        this.tip.style("visibility", "hidden");
+      }
+
+      // The points under the pointer: of each line its nearest, if that is about as near as the nearest of all.
+      pick(pixel) {
+        const x = this.ax.x.invert(this.transform.invertX(pixel));
+        const found = this.lines.map((line) => {
+          const { data, props } = line.element;
+          const row = data[nearest(data, props.xindex, x)];
+          const at = this.transform.applyX(this.ax.x(row[props.xindex]));
+          return { line, x: row[props.xindex], y: row[props.yindex], at, far: Math.abs(at - pixel) };
+        });
+        const near = Math.min(...found.map((point) => point.far));
+        return found.filter((point) => point.far <= near + 6).sort((a, b) => a.far - b.far);
+      }
+
+      show(pixel) {
+        const points = this.pick(pixel);
+        if (!points.length) return;
+        this.mark.style("visibility", "visible").select("line").attr("x1", points[0].at).attr("x2", points[0].at);
+        this.mark.selectAll("circle").remove();
+        this.mark.selectAll(null).data(points.filter((point) => isFinite(point.y))).enter().append("circle")
+          .attr("class", "agnez-dot").attr("r", 4).attr("cx", (point) => point.at)
+          .attr("cy", (point) => this.transform.applyY(this.ax.y(point.y)))
+          .style("fill", (point) => point.line.element.props.edgecolor);
+        this.write(points);
+        this.place(points[0].at);
+      }
+
+      write(points) {
+        const order = [...points].sort((a, b) => (isFinite(b.y) ? b.y : -Infinity) - (isFinite(a.y) ? a.y : -Infinity)).slice(0, 12);
+        this.tip.selectAll("*").remove();
+        this.tip.append("div").text(this.props.xlabel + " " + this.number(points[0].x));
+        const rows = this.tip.selectAll(null).data(order).enter().append("div").attr("class", "agnez-tip-row");
+        rows.append("i").style("border-color", (point) => point.line.element.props.edgecolor)
+          .style("border-top-style", (point) => point.line.element.props.dasharray === "none" ? "solid" : "dashed")
+          .style("opacity", (point) => Math.max(0.4, point.line.element.props.alpha));
+        rows.append("span").text((point) => point.line.label);
+        rows.append("b").text((point) => this.value(point.y));
+      }
+
+      place(at) {
+        const svg = this.fig.canvas.node().getBoundingClientRect();
+        const scale = svg.width / this.fig.width;
+        const tip = this.tip.node();
+        const x = (this.ax.position[0] + at) * scale;
+        const left = x + 12 + tip.offsetWidth > svg.width ? x - 12 - tip.offsetWidth : x + 12;
+        this.tip.style("left", Math.max(0, left) + "px").style("top", this.ax.position[1] * scale + "px").style("visibility", "visible");
+      }
+
+      number(value) { return Number.isInteger(value) ? String(value) : d3.format(".4~g")(value); }
+
+      value(value) {
+        if (!isFinite(value)) return String(value);
+        return this.props.percent ? d3.format(".2~f")(value * 100) + " %" : d3.format(".4~g")(value);
+      }
+    }
+    Cursor.prototype.requiredProps = ["ids", "labels"];
+    Cursor.prototype.defaultProps = { title: null, values: [], xlabel: "", percent: false };
+    mpld3.register_plugin("agnez-cursor", Cursor);
+  }
+
+  // Before drawing: mpld3 counts a grid's lines, but not the ticks of its axis.
+  function countTicks(figure) {
+    for (const axes of figure.axes) {
+      for (const axis of axes.axisList) if (!axis.props.tickvalues) axis.tickNr = axis.props.nticks;
+    }
+  }
+
+  // After drawing: grids go behind the curves, our buttons to the corner where nothing else is.
+  function settle(figure, own) {
+    for (const axes of figure.axes) {
+      const curves = axes.pathsContainer.node();
+      axes.axes.selectAll(".mpld3-xgrid, .mpld3-ygrid").each(function () { curves.parentNode.insertBefore(this, curves); });
+    }
+    figure.canvas.attr("viewBox", "0 0 " + figure.width + " " + figure.height).attr("role", "img");
+    if (own) figure.toolbar.toolbar.attr("x", figure.width - 56).attr("y", 4);
+  }
+
+  // mpld3 adds rules to the head with every drawing; hand back those of this one, to be removed with it.
+  function drawn(id, spec, own) {
+    const before = new Set(document.head.querySelectorAll("style"));
+    const figure = mpld3.draw_figure(id, spec, countTicks, true);
+    settle(figure, own);
+    return { figure, rules: [...document.head.querySelectorAll("style")].filter((rule) => !before.has(rule)) };
+  }
+
+  // How many pixels the numbers of y lack.
+  function lacking(figure) {
+    const widths = [...figure.canvas.node().querySelectorAll(".mpld3-yaxis text")].map((text) => text.getBBox().width);
+    return Math.max(0, Math.ceil(Math.max(0, ...widths) + 11 - figure.axes[0].position[0]));
+  }
+
+  return function agnezFigure(id, plugins) {
+    const div = document.getElementById(id);
+    const source = document.getElementById(id + "-spec").textContent;
+    const own = div.classList.contains("agnez-own");
+    let size = "";
+    let rules = [];
+
+    function draw(wider) {
+      const spec = JSON.parse(source);
+      const fit = own ? [...room(div, spec), wider] : [];
+      if (rules.length && size === String(fit)) return;
+      size = String(fit);
+      rules.forEach((rule) => rule.remove());
+      const done = drawn(id, own ? refit(spec, ...fit) : spec, own);
+      rules = done.rules;
+      const more = own ? lacking(done.figure) : 0;
+      if (more && !wider) draw(more);
+    }
+
+    define(mpld3);
+    plugins(mpld3);
+    draw(0);
+    if (own) window.addEventListener("resize", () => requestAnimationFrame(() => draw(0)));
+  };
+})();

@@ -1,0 +1,1 @@
+"""The server: services, addresses and sockets over the store."""

@@ -1,0 +1,241 @@
+"""The application: every address and socket of the server, over one store, behind the gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, render_template, request, send_file
+from flask_socketio import SocketIO
+from markupsafe import Markup
+
+from agnez import wire
+from agnez._version import __version__
+from agnez.errors import BadValueError, NotFoundError
+from agnez.record import CellRecord, Json
+from agnez.render import asset_path, localise
+from agnez.server import feathers, rest
+from agnez.server.query import read
+from agnez.server.records import Runs, findings, projects
+from agnez.server.rest import json_response
+from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
+from agnez.server.service import Pagination, Service
+from agnez.server.values import Values
+from agnez.server.viewers import Viewers
+from agnez.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_YEAR = "public, max-age=31536000, immutable"
+_REVALIDATE = "no-cache"
+_ASSETS = Path(str(files("agnez.server").joinpath("assets")))
+_POINTS = range(10, 1_000_001)
+
+
+@dataclass(slots=True)
+class Application:
+    """Hold a server that nobody serves yet.
+
+    `wsgi` is what to serve. `announce` tells the clients of `values` of a change that another process made; hold
+    `values.announcing` from reading that change until it is announced, or it may overtake a newer one. `viewers` counts
+    the open pages; who knows them puts its counter here.
+    """
+
+    flask: Flask
+    socketio: SocketIO
+    values: Values
+    wsgi: WSGIApplication
+    announce: Callable[[str, CellRecord], None]
+    sockets: Viewers
+    origin: str
+    viewers: Callable[[], int] = lambda: 0
+
+
+def create_app(
+    store: Store,
+    *,
+    static: Path | None = None,
+    hosts: Sequence[str] = (),
+    pagination: Pagination | None = None,
+    multi: bool = True,
+) -> Application:
+    """Build the server of a store.
+
+    `static` is a folder whose files are served where nothing else answers; `hosts` are the names, beside the
+    loopback's, under which the server may be called. `pagination` has `find` on `values` answer in pages, and `multi`
+    off refuses changes of many cells at once.
+    """
+    flask = Flask("agnez.server", static_folder=None, template_folder=str(files("agnez.templates")))
+    socketio = _sockets(flask)
+    origin = f"server-{uuid.uuid4().hex}"
+    viewers = Viewers(socketio.server)
+    announce = feathers.announcer(viewers, "values")
+    values = Values(store, announce, origin, pagination=pagination, multi=multi)
+    services: Mapping[str, Service] = {
+        "values": values,
+        "runs": Runs(store),
+        "projects": projects(store),
+        "findings": findings(store),
+    }
+    feathers.install(socketio.server, services)
+    rest.install(flask, services)
+    app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin)
+    _add_page(flask, hosts)
+    _add_about(app, store)
+    _add_frame(app, hosts)
+    _add_series(flask, store)
+    if static is not None:
+        _add_static(flask, static)
+    return app
+
+
+def _sockets(flask: Flask) -> SocketIO:
+    quiet = logging.getLogger("agnez.server.sockets")
+    quiet.setLevel(logging.WARNING)  # below, python-engineio logs every packet
+    return SocketIO(
+        flask,
+        async_mode="threading",
+        async_handlers=False,  # calls of one socket start in the order they were sent
+        cors_allowed_origins=[],  # no check of its own: the gate has done it
+        max_http_buffer_size=rest.LARGEST_BODY,
+        manage_session=False,
+        logger=quiet,  # a logger of ours: given none, both libraries configure global ones
+        engineio_logger=quiet,
+    )
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def _add_page(flask: Flask, hosts: Sequence[str]) -> None:
+    @flask.get("/")
+    def page() -> Response:
+        entry = _entry()
+        if entry is None:
+            raise NotFoundError("The page is not built: `pip install .` builds it, `npm run build` in frontend/ too")
+        html = render_template("page.html", script=entry[0], styles=entry[1], version=__version__)
+        response = Response(html)
+        response.headers["Content-Security-Policy"] = page_policy(request.host, hosts)
+        response.headers["Cache-Control"] = _REVALIDATE
+        return response
+
+    @flask.get("/assets/<path:name>")
+    def assets(name: str) -> Response:
+        path = asset_path(name.removeprefix("mpld3/")) if name.startswith("mpld3/") else _inside(_ASSETS, name)
+        if path is None:
+            raise NotFoundError(f"{request.path} does not exist")
+        response = send_file(path, conditional=True)
+        # The names of what Vite builds bear a hash of what is in them.
+        response.headers["Cache-Control"] = _REVALIDATE if request.path.startswith(MPLD3) else _YEAR
+        return response
+
+
+def _entry() -> tuple[str, list[str]] | None:
+    """Return the addresses of the built script and of its styles; None where nothing was built."""
+    try:
+        manifest = json.loads((_ASSETS / "manifest.json").read_text("utf-8"))
+        entry = next(chunk for chunk in manifest.values() if chunk.get("isEntry"))
+        return f"/assets/{entry['file']}", [f"/assets/{style}" for style in entry.get("css", [])]
+    except (OSError, ValueError, KeyError, StopIteration):
+        return None
+
+
+def _add_about(app: Application, store: Store) -> None:
+    @app.flask.get("/about")
+    def about() -> Response:
+        facts: dict[str, Json] = {
+            "app": "agnez",
+            "version": __version__,
+            "wire": wire.VERSION,
+            "store": store.id,
+            "pid": os.getpid(),
+            "viewers": app.viewers(),
+        }
+        return json_response(facts)
+
+
+# --- cells in frames, numbers in bytes -------------------------------------------------------------------------------
+
+
+def _add_frame(app: Application, hosts: Sequence[str]) -> None:
+    @app.flask.get("/frame")
+    def frame() -> Response:
+        cell = app.values.get(_wanted("cell"), read(None))
+        value = cell.get("value")
+        shown = localise(value) if cell.get("type") == "html" and isinstance(value, str) else ""
+        theme = "dark" if request.args.get("theme") == "dark" else "light"
+        address = f"{request.scheme}://{request.host}"
+        html = render_template("frame.html", value=Markup(shown), theme=theme)  # hostile: the policy shuts it in
+        response = Response(html)
+        response.headers["Content-Security-Policy"] = frame_policy(address, hosts)
+        response.headers["Cache-Control"] = _REVALIDATE
+        response.set_etag(hashlib.blake2b(f"{address}\0{html}".encode(), digest_size=16).hexdigest())
+        response.make_conditional(request)
+        return response
+
+
+def _add_series(flask: Flask, store: Store) -> None:
+    @flask.get("/runs/<id>/series")
+    def series(id: str) -> Response:
+        after = _number("after", range(2**53)) or 0
+        most = _number("max", _POINTS)
+        metrics = request.args.getlist("metric") or None
+        with store.open_run(id) as file:
+            cursor, found, decimated = file.series(metrics, after=after, most=most)
+        message = wire.points_message(id, cursor, found, decimated=decimated)
+        response = Response(message, content_type="application/octet-stream")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _wanted(name: str) -> str:
+    value = request.args.get(name)
+    if value is None:
+        raise BadValueError(f"?{name}= is missing")
+    return value
+
+
+def _number(name: str, valid: range) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) in valid):
+        raise BadValueError(f"?{name}= takes a whole number from {valid.start} to {valid.stop - 1}")
+    return int(text)
+
+
+# --- files of the user's ---------------------------------------------------------------------------------------------
+
+
+def _add_static(flask: Flask, folder: Path) -> None:
+    @flask.get("/<path:name>")
+    def static_file(name: str) -> Response:
+        path = _inside(folder, name)
+        if path is None:
+            raise NotFoundError(f"{request.path} does not exist")
+        response = send_file(path, conditional=True)
+        response.headers["Cache-Control"] = _REVALIDATE
+        # A document of the user's opens, but in an origin of its own: its scripts are not ours.
+        response.headers["Content-Security-Policy"] = "sandbox"
+        return response
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Return a file below a folder: no hidden one, and none that a link leads outside to."""
+    if any(part.startswith(".") for part in name.split("/")) or "\0" in name or "\\" in name:
+        return None
+    try:
+        root = folder.resolve(strict=True)
+        path = root.joinpath(name).resolve(strict=True)
+    except (OSError, RuntimeError):  # missing, or links that go round in circles
+        return None
+    return path if path.is_relative_to(root) and path.is_file() else None

@@ -1,0 +1,232 @@
+"""The server inside the training process: in a daemon thread, on a port of its own, or joined to one that is there."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from agnez.errors import PortError
+from agnez.notice import say
+from agnez.server import ports
+from agnez.server.tab import open_tab
+from agnez.settings import Settings
+from agnez.store import Store
+
+if TYPE_CHECKING:
+    from agnez.server.follower import Follower
+    from agnez.server.live import Live
+
+_TAKE_OVER_SECONDS = 0.5
+_GOODBYE_SECONDS = 2.5
+_STOP_SECONDS = 2.0
+
+
+class Embedded:
+    """Serve a store from this process, or join the server that serves it already and take over when that one ends."""
+
+    def __init__(self, store: Store, settings: Settings, *, open_browser: bool = True) -> None:
+        self._store = store
+        self._settings = settings
+        self._open_browser = open_browser
+        self._serving: Serving | None = None
+        self._stopping = threading.Event()
+        self._watch: threading.Thread | None = None
+        self.url: str | None = None
+
+    def start(self) -> None:
+        """Find a port, say the address in one line, and serve. Serving begins on a thread: nothing here waits for it.
+
+        No free port is no error: the run is recorded, and the user told.
+        """
+        try:
+            self._find_port()
+        except PortError as error:
+            say(f"{error}; the run is recorded, and `agnez server` shows it")
+
+    def wake(self) -> None:
+        """Have the server look at the store now."""
+        if self._serving is not None:
+            self._serving.wake()
+
+    def stop(self) -> None:
+        """Let the pages take what they lack, and end. Stopping twice does no harm."""
+        self._stopping.set()
+        if self._watch is not None:
+            self._watch.join(_STOP_SECONDS)
+        if self._serving is not None:
+            self._serving.stop(goodbye=_GOODBYE_SECONDS)
+
+    def _find_port(self) -> None:
+        first = self._settings.port
+        for port in ports.candidates(first):
+            listener = ports.listen(port)
+            if listener is not None:
+                self._serve(listener, port)
+                self._say_address(f"the dashboard is at {self.url}")
+                return
+            about = ports.ask(port)
+            if about is not None and about.get("store") == self._store.id:
+                self._join(port, int(about.get("viewers") or 0))
+                return
+        raise PortError(f"no port from {first} on is free: give another with port=")
+
+    def _serve(self, listener: socket.socket, port: int) -> None:
+        self.url = f"http://{ports.HOST}:{port}/"
+        self._serving = Serving(self._store, listener)
+        self._serving.start()
+        if self._open_browser:
+            open_tab(self.url, self._settings, unless=self._serving.wait_for_page)
+
+    def _join(self, port: int, viewers: int) -> None:
+        self.url = f"http://{ports.HOST}:{port}/"
+        self._say_address(f"the run joins the dashboard at {self.url}")
+        if self._open_browser and not viewers:
+            open_tab(self.url, self._settings)
+        self._watch = threading.Thread(target=self._take_over, args=(port,), name="agnez-port", daemon=True)
+        self._watch.start()
+
+    def _take_over(self, port: int) -> None:
+        """Wait for the port to come free, and serve on it: open pages reconnect by themselves."""
+        while not self._stopping.wait(_TAKE_OVER_SECONDS):
+            listener = ports.listen(port)
+            if listener is not None:
+                self._serving = Serving(self._store, listener)
+                self._serving.start()
+                return
+
+    def _say_address(self, sentence: str) -> None:
+        say(sentence)
+        if self._settings.ssh is not None and self.url is not None:
+            port = self.url.rstrip("/").rpartition(":")[2]
+            say(f"on your own machine: ssh -L {port}:{ports.HOST}:{port} {self._settings.ssh}")
+
+
+class Serving:
+    """Serve a store on a socket that listens already. The libraries it needs are imported on its own thread."""
+
+    def __init__(self, store: Store, listener: socket.socket, **options: Any) -> None:
+        self._store = store
+        self._listener = listener
+        self._options = options
+        self._ready = threading.Event()
+        self._failed: BaseException | None = None
+        self._follower: Follower | None = None  # this and the next two are there once it is ready
+        self._live: Live | None = None
+        self._server: Server | None = None
+        self._thread = threading.Thread(target=self._work, name="agnez-server", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have a look at the store now."""
+        if self._follower is not None:
+            self._follower.wake()
+
+    def wait(self) -> None:
+        """Wait until the server ends.
+
+        Raises:
+            BaseException: what ended it, if it was a fault.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.5)  # in steps: a wait without an end cannot be interrupted everywhere
+        if self._failed is not None:
+            raise self._failed
+
+    def wait_for_page(self, timeout: float) -> bool:
+        """Wait until a page connects; `timeout` is in seconds. Tell whether one did."""
+        return self._ready.wait(timeout) and self._live is not None and self._live.wait_for_page(timeout)
+
+    def stop(self, goodbye: float) -> None:
+        """End: pages have `goodbye` seconds to take what they lack, and nothing that hangs holds it up for long."""
+        self._ready.wait(_STOP_SECONDS)
+        if self._follower is None or self._live is None:
+            self._listener.close()
+            return
+        self._follower.finish(_STOP_SECONDS)
+        self._live.say_goodbye(goodbye)
+        # Whoever ignores the close of its socket must not hold up the end of a training script.
+        closer = threading.Thread(target=self._close, name="agnez-close", daemon=True)
+        closer.start()
+        closer.join(_STOP_SECONDS)
+
+    def _work(self) -> None:
+        try:
+            server = self._build()
+        except BaseException as error:  # whatever it is, those who wait for readiness must learn of it
+            self._failed = error
+            self._listener.close()
+            say(f"the dashboard could not be started ({error}); the run is recorded, and `agnez server` shows it")
+            self._ready.set()
+            return
+        self._ready.set()
+        server.serve_forever(poll_interval=0.1)
+
+    def _build(self) -> Server:
+        from agnez.server.app import create_app
+        from agnez.server.follower import Follower
+        from agnez.server.live import Live
+
+        app = create_app(self._store, **self._options)
+        live = Live(app.socketio, app.announce)
+        app.socketio.on_namespace(live)
+        follower = Follower(self._store, live, app.origin, app.values.announcing)
+        live.wake = follower.wake
+        app.viewers = live.count
+        host, port = self._listener.getsockname()[:2]
+        server = Server(host, port, app.wsgi, _Quiet, fd=self._listener.fileno())
+        ports.close_in_children(server.socket)
+        self._listener.close()  # the server listens on a copy of its descriptor
+        follower.start()
+        self._live, self._follower, self._server = live, follower, server
+        return server
+
+    def _close(self) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.close_connections()
+        self._server.server_close()
+
+
+class Server(ThreadedWSGIServer):
+    """Serve each connection on a thread, and remember the open ones, so that they can be closed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*args, **options)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection."""
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each small answer waits 40 ms
+        ports.close_in_children(connection)
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Let go of a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet about connections that broke: a browser that was closed is no event of the training's."""
+
+    def close_connections(self) -> None:
+        """Close what is open, websockets too: `shutdown` leaves them be."""
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # the other side was quicker
+
+
+class _Quiet(WSGIRequestHandler):
+    """Answer without a word in the log: requests would land between the lines of the training."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Log nothing."""

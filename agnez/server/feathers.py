@@ -1,0 +1,74 @@
+"""The services over Socket.IO, as the official Feathers clients speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import socketio
+from engineio.payload import Payload
+
+from agnez.errors import BadValueError, NotFoundError
+from agnez.record import Json
+from agnez.server import query
+from agnez.server.service import METHODS, Call, Method, Service, error_object, perform
+from agnez.server.values import Announce
+from agnez.server.viewers import Viewers
+
+_PACKETS_OF_A_POST = 10_000
+_ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
+    "find": ("query",),
+    "get": ("id", "query"),
+    "create": ("data", "query"),
+    "update": ("id", "data", "query"),
+    "patch": ("id", "data", "query"),
+    "remove": ("id", "query"),
+}
+
+
+def install(server: socketio.Server, services: Mapping[str, Service]) -> None:
+    """Answer the six methods of each service on the namespace `/`."""
+    # The official client sends all that it has in one go, and past 16 packets python-engineio hangs up. It reads this
+    # from the class.
+    Payload.max_decode_packets = max(Payload.max_decode_packets, _PACKETS_OF_A_POST)
+    for method in METHODS:
+        server.on(method, partial(_handle, services, method), namespace="/")
+
+
+def announcer(viewers: Viewers, path: str) -> Announce:
+    """Return what tells every client of a change in the service `path`."""
+    return lambda event, record: viewers.tell(f"{path} {event}", record)
+
+
+def _handle(services: Mapping[str, Service], method: Method, _: str, *arguments: Json) -> tuple[None, Json] | Json:
+    """Do a call and return what its ack bears: nothing and the result, or the error."""
+    try:
+        service = _service(services, arguments[0] if arguments else None)
+        return None, perform(service, _call(method, arguments[1:]))
+    except Exception as error:  # whatever it was, the client waits for its ack
+        return error_object(error)
+
+
+def _service(services: Mapping[str, Service], path: Json) -> Service:
+    service = services.get(path.strip("/")) if isinstance(path, str) else None
+    if service is None:
+        raise NotFoundError(f"Service '{path}' not found" if isinstance(path, str) else "Invalid service path")
+    return service
+
+
+def _call(method: Method, arguments: Sequence[Json]) -> Call:
+    names = _ARGUMENTS[method]
+    if len(arguments) > len(names):
+        raise BadValueError(f"Too many arguments for '{method}' method")
+    given = dict(zip(names, arguments, strict=False))
+    if "data" in names and "data" not in given:
+        raise BadValueError(f"A data object must be provided to the '{method}' method")
+    return Call(method, query.read(given.get("query")), _id(given.get("id")), given.get("data"))
+
+
+def _id(given: Json) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    raise BadValueError("An id is a string, or null for all that match the query")

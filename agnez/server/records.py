@@ -1,0 +1,77 @@
+"""The services that only answer: runs, projects and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from agnez.errors import NotFoundError
+from agnez.record import Json
+from agnez.server.query import Query, Record
+from agnez.server.service import one, page
+from agnez.store import Store
+from agnez.store.life import seen
+from agnez.wire import finding_record, run_record
+
+
+class Records:
+    """Serve records that are made at each call: `every` makes those that a query may concern."""
+
+    def __init__(self, every: Callable[[Query], Iterable[Record]]) -> None:
+        self._every = every
+
+    def find(self, query: Query) -> Json:
+        """Return the records that match."""
+        return page(self._every(query), query)
+
+    def get(self, id: str, query: Query) -> Record:
+        """Return one record.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+        """
+        for record in self._every(query):
+            if record["_id"] == id:
+                return query.trimmed(one(record, query))
+        raise NotFoundError(f"No record found for id '{id}'")
+
+
+class Runs(Records):
+    """Serve the runs of a store, newest first."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(lambda query: (run_record(seen(info)) for info in store.runs(query.pinned.get("project"))))
+        self._store = store
+
+    def get(self, id: str, query: Query) -> Record:
+        """Return one run as its own file has it, with summaries as new as its points."""
+        with self._store.open_run(id) as file:
+            return query.trimmed(one(run_record(seen(file.info())), query))
+
+
+def projects(store: Store) -> Records:
+    """Serve the projects of a store: `_id` is the name, `runs` counts, `newest` is the run that was made last."""
+    return Records(lambda _: _projects(store))
+
+
+def findings(store: Store) -> Records:
+    """Serve what the diagnosis found, in one run where the query names it."""
+    return Records(lambda query: _findings(store, query.pinned.get("run")))
+
+
+def _projects(store: Store) -> Iterable[Record]:
+    records: dict[str, Record] = {}
+    counts: dict[str, int] = {}
+    for info in store.runs():
+        counts[info.project] = counts.get(info.project, 0) + 1
+        records.setdefault(info.project, {"_id": info.project, "newest": info.id, "created": info.created})
+    return [record | {"runs": counts[name]} for name, record in records.items()]
+
+
+def _findings(store: Store, run: str | None) -> Iterable[Record]:
+    for id in [run] if run is not None else [info.id for info in store.runs()]:
+        try:
+            with store.open_run(id) as file:
+                found = file.findings()
+        except NotFoundError:
+            continue
+        yield from (finding_record(finding) for finding in found)

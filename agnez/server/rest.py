@@ -1,0 +1,134 @@
+"""The services over HTTP, and errors as JSON wherever they happen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import NoReturn
+from urllib.parse import quote, unquote
+
+from flask import Blueprint, Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
+
+from agnez.errors import BadValueError
+from agnez.record import Json
+from agnez.server.query import read_text
+from agnez.server.service import Call, Method, MethodNotAllowedError, Service, error_object, error_of, perform
+from agnez.wire import dump
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a request's body."""
+
+_DRAINED = 256 * 1024 * 1024
+_VERBS: Mapping[str, Method] = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "remove"}
+
+
+class _Anything(BaseConverter):
+    """Match the rest of a path, whatever it holds: the id is read from the path as it was sent."""
+
+    regex = ".*"
+    part_isolating = False
+    weight = 300  # every other address comes first
+
+
+def install(app: Flask, services: Mapping[str, Service]) -> None:
+    """Give each service its addresses, `/<name>` and `/<name>/<id>`, and make every error of the app JSON."""
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["anything"] = _Anything
+    blueprint = Blueprint("services", __name__)
+    for name, service in services.items():
+        view = partial(_answer, name, service)
+        for rule in (f"/{name}", f"/{name}/<anything:_>"):
+            blueprint.add_url_rule(rule, name, view, methods=["GET", *_VERBS])
+    app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _error)
+
+
+def json_response(value: Json, status: int = 200) -> Response:
+    """Return JSON as the wire has it."""
+    # Half a character, which only a message can quote, is written as its escape.
+    body = dump(value).encode("utf-8", "backslashreplace")
+    response = Response(body, status, content_type="application/json; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _answer(name: str, service: Service, _: str = "") -> Response:
+    id = _id(request, name)
+    method = _method(request, id)
+    has_data = method in ("create", "update", "patch")
+    data = _body(request) if has_data else None
+    call = Call(method, read_text(request.query_string.decode("latin-1")), id, data)
+    return json_response(perform(service, call), 201 if method == "create" else 200)
+
+
+def _id(request: Request, name: str) -> str | None:
+    """Return the id that the path names. The path as it was sent tells an encoded slash from one that parts."""
+    sent: str = request.environ.get("REQUEST_URI") or quote(request.path)
+    path = sent.partition("?")[0]
+    if not path.startswith("/"):  # the absolute form, which proxies send
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    rest = path[1:].partition("/")[2].removesuffix("/")
+    return unquote(rest) if rest else None
+
+
+def _method(request: Request, id: str | None) -> Method:
+    asked = request.headers.get("X-Service-Method", "create")
+    if request.method == "POST" and asked != "create":
+        raise MethodNotAllowedError(f"Method '{asked}' is not supported by this endpoint.")
+    if request.method == "POST" and id is not None:
+        raise MethodNotAllowedError("POST takes no id in its path: create with an `_id` in the body, or PUT")
+    return _VERBS.get(request.method) or ("find" if id is None else "get")
+
+
+def _body(request: Request) -> Json:
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        _drain(request)
+        raise
+    if not body:
+        raise BadValueError("The body is empty; a JSON object or array is wanted")
+    if request.mimetype != "application/json" or request.content_encoding:
+        raise UnsupportedMediaType("The body must be JSON, sent as Content-Type: application/json, not compressed")
+    try:
+        data: Json = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadValueError(f"The body is not JSON: {error}") from error
+    if not isinstance(data, dict | list):
+        raise BadValueError("The body must be a JSON object or array")
+    return data
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _drain(request: Request) -> None:
+    """Read a body that nobody wants: a client that is still sending would not see the answer, but a broken pipe."""
+    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, _DRAINED)
+    while left > 0 and (chunk := stream.read(min(left, 65536))):
+        left -= len(chunk)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return Response(error.get_body(), error.code, dict(error.get_headers()))
+    message = f"{request.path} does not exist" if error.code == 404 else error.description or error.name
+    response = json_response(error_of(error.code, message), error.code)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _error(error: Exception) -> Response:
+    body = error_object(error)
+    code = body["code"]
+    return json_response(body, code if isinstance(code, int) else 500)

@@ -1,0 +1,170 @@
+"""The gate in front of everything: which hosts and pages may ask, and what our pages may load."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from agnez.server.service import error_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MPLD3 = "/assets/mpld3/"
+"""The one place that sandboxed frames, whose origin is `null`, may load from."""
+
+_HOST = re.compile(r"(?P<name>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
+_READING = ("GET", "HEAD")
+_NOTEBOOKS = tuple(f"{scheme}://{name}:*" for scheme in ("http", "https") for name in ("localhost", "127.0.0.1"))
+
+Header = tuple[str, str]
+
+
+class Gate:
+    """Let through what this machine's own pages and programs ask, as a WSGI middleware.
+
+    `hosts` are names, beside the loopback's, under which the server may be called.
+    """
+
+    def __init__(self, app: WSGIApplication, hosts: Sequence[str] = ()) -> None:
+        self._app = app
+        self._hosts = frozenset(name.lower().rstrip(".") for name in hosts)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, or refuse it with 403."""
+        refusal = self._refusal(environ)
+        if refusal is not None:
+            return _forbid(refusal, start_response)
+        # Browsers offer permessage-deflate, and accepting it doubles the CPU time of every broadcast.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        return self._app(environ, _with_headers(start_response, _headers(environ)))
+
+    def _refusal(self, environ: WSGIEnvironment) -> str | None:
+        host = environ.get("HTTP_HOST", "")
+        if not self._is_ours(host):
+            return (
+                f"This server does not answer to the name {host!r}: call it by localhost, "
+                "or start it with this name among its hosts"
+            )
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None and _is_guarded(environ) and not _is_same(origin, host):
+            return f"A page of {origin} may not use this server"
+        if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site" and not _may_cross(environ):
+            return "A page of another site may not read from this server"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return False
+        name = match["name"].lower().rstrip(".")
+        return name in self._hosts or is_loopback(name)
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether a host's name means this machine, however it is resolved.
+
+    >>> is_loopback("127.8.0.1"), is_loopback("[::1]"), is_loopback("127.0.0.1.example.org")
+    (True, True, False)
+    """
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def page_policy(host: str, hosts: Sequence[str] = ()) -> str:
+    """Return the Content-Security-Policy of our page, for the `host` it is called by."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self'",
+            f"connect-src 'self' ws://{host} wss://{host}",
+            "frame-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            _frame_ancestors(hosts),
+        )
+    )
+
+
+def frame_policy(address: str, hosts: Sequence[str] = ()) -> str:
+    """Return the policy of a cell's frame: its scripts run, in an origin of their own, and reach nothing.
+
+    `address` is our scheme and host: an origin that is `null` has no 'self'.
+    """
+    scripts = f"{address}{MPLD3}"
+    return "; ".join(
+        (
+            "sandbox allow-scripts",
+            "default-src 'none'",
+            f"script-src 'unsafe-inline' {scripts}",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "font-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            _frame_ancestors(hosts),
+        )
+    )
+
+
+def _frame_ancestors(hosts: Sequence[str]) -> str:
+    """Return who may show us in a frame: ourselves, and notebooks on this machine or a named host."""
+    named = [f"{scheme}://{name}:*" for name in hosts for scheme in ("http", "https") if _HOST.fullmatch(name)]
+    return " ".join(["frame-ancestors 'self'", *_NOTEBOOKS, "vscode-webview:", *named])
+
+
+def _is_guarded(environ: WSGIEnvironment) -> bool:
+    return environ["REQUEST_METHOD"] not in _READING or environ.get("PATH_INFO", "").startswith("/socket.io")
+
+
+def _is_same(origin: str, host: str) -> bool:
+    scheme, parted, place = origin.partition("://")
+    default = {"http": ":80", "https": ":443"}.get(scheme.lower())
+    if not parted or default is None:
+        return False
+    return place.lower().removesuffix(default) == host.lower().removesuffix(default)
+
+
+def _may_cross(environ: WSGIEnvironment) -> bool:
+    """Tell whether a page of another site may ask this: it may lead here, or show us; a sandboxed frame loads mpld3."""
+    if environ["REQUEST_METHOD"] not in _READING or environ.get("PATH_INFO", "").startswith("/socket.io"):
+        return False
+    if environ.get("PATH_INFO", "").startswith(MPLD3):
+        return True
+    mode, destination = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_SEC_FETCH_DEST")
+    return mode == "navigate" and destination in ("document", "iframe")
+
+
+def _headers(environ: WSGIEnvironment) -> list[Header]:
+    open_to_frames = environ.get("PATH_INFO", "").startswith(MPLD3)
+    return [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "cross-origin" if open_to_frames else "same-origin"),
+    ]
+
+
+def _with_headers(start_response: StartResponse, added: list[Header]) -> StartResponse:
+    def start(status: str, headers: list[Header], *failure: object) -> Callable[[bytes], object]:
+        there = {name.lower() for name, _ in headers}
+        extra = [(name, value) for name, value in added if name.lower() not in there]
+        return start_response(status, headers + extra, *failure)  # type: ignore[arg-type]  # passed on as it came
+
+    return start
+
+
+def _forbid(message: str, start_response: StartResponse) -> Iterable[bytes]:
+    body = json.dumps(error_of(403, message)).encode()
+    headers = [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response("403 FORBIDDEN", [*headers, ("X-Content-Type-Options", "nosniff")])
+    return [body]

@@ -1,0 +1,270 @@
+"""The `values` service: the cells of every dashboard, read and written by anyone who speaks the wire."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from typing import Self
+
+from agnez.errors import BadValueError, NotFoundError, StoreError
+from agnez.record import CellRecord, Json
+from agnez.server.query import Query, Record
+from agnez.server.service import MethodNotAllowedError, Pagination, one, page
+from agnez.store import Cells, Store
+from agnez.wire import dump
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[str, CellRecord], None]
+"""Tells every client that a record was "created", "updated", "patched" or "removed"."""
+
+LARGEST = 16_000_000
+"""Bytes of JSON that one call may bring."""
+
+DEEPEST = 200
+"""Levels of objects and arrays in a record: Python's own reader and writer of JSON stop at a thousand."""
+
+
+class Values:
+    """Serve the cells of a store.
+
+    A cell that is named `<run id>.<word>` rests in the file of that run, any other one in the file of the loose cells.
+    `origin` marks in the store who wrote. `multi` lets calls without an id, and arrays, through.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        announce: Announce,
+        origin: str,
+        *,
+        pagination: Pagination | None = None,
+        multi: bool = True,
+    ) -> None:
+        self.origin = origin
+        self.announcing = threading.RLock()
+        """Held from a change until it was announced, so that events leave in the order in which changes took effect."""
+        self._store = store
+        self._announce = announce
+        self._pagination = pagination
+        self._multi = multi
+
+    def find(self, query: Query) -> Json:
+        """Return the cells that match. With `run` in the query: the loose ones and those in that run's file."""
+        return page(self._candidates(query), query, self._pagination)
+
+    def get(self, id: str, query: Query) -> Record:
+        """Return a cell.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+        """
+        return query.trimmed(one(self._read(id), query))
+
+    def create(self, data: Json, query: Query) -> Json:
+        """Add a cell, or each of an array: all of them, or none.
+
+        Raises:
+            ConflictError: an `_id` is taken.
+            BadValueError: the data is no record.
+        """
+        if not isinstance(data, list):
+            return self._create([data], query)[0]
+        self._check_multi("create")
+        return list(self._create(data, query))
+
+    def update(self, id: str, data: Json, query: Query) -> Record:
+        """Put a record in the place of a cell.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+            BadValueError: the data is no record.
+        """
+        record = _fields(data)
+        with self._changes("updated", query) as changes:
+            cells = changes.matching(id)
+            return changes.note(cells.replace(id, record, self.origin))
+
+    def patch(self, id: str | None, data: Json, query: Query) -> Json:
+        """Merge data into a cell, at the top level only; into all that match where `id` is None.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+            BadValueError: the data is no object.
+        """
+        fields = _fields(data)
+        if id is not None:
+            with self._changes("patched", query) as changes:
+                return changes.note(changes.matching(id).patch(id, fields, self.origin))
+        self._check_multi("patch")
+        return self._each_match("patched", query, lambda cells, found: cells.patch(found, fields, self.origin))
+
+    def remove(self, id: str | None, query: Query) -> Json:
+        """Remove a cell, and return it; all that match where `id` is None.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+        """
+        if id is not None:
+            with self._changes("removed", query) as changes:
+                return changes.note(changes.matching(id).remove(id, self.origin))
+        self._check_multi("remove")
+        return self._each_match("removed", query, lambda cells, found: cells.remove(found, self.origin))
+
+    def _create(self, data: list[Json], query: Query) -> list[Record]:
+        records = [_named(each) for each in data]
+        with self._changes("created", query) as changes:
+            return [changes.note(changes.cells(str(each["_id"])).create(each, self.origin)) for each in records]
+
+    def _each_match(self, event: str, query: Query, change: Callable[[Cells, str], Record]) -> Json:
+        with self._changes(event, query) as changes:
+            changed: list[Json] = []
+            for record in self._candidates(query):
+                id = str(record["_id"])
+                try:
+                    cells = changes.matching(id)
+                except NotFoundError:  # it does not match, or another process has just removed it
+                    continue
+                changed.append(changes.note(change(cells, id)))
+            return changed
+
+    @contextmanager
+    def _changes(self, event: str, query: Query) -> Iterator[_Changes]:
+        with self.announcing:
+            with _Changes(self._store, query) as changes:
+                yield changes
+            for record in changes.noted:
+                self._announce(event, record)
+
+    def _check_multi(self, method: str) -> None:
+        if not self._multi:
+            raise MethodNotAllowedError(f"Can not {method} multiple entries")
+
+    def _candidates(self, query: Query) -> Iterator[Record]:
+        id, run = query.pinned.get("_id"), query.pinned.get("run")
+        if id is not None:
+            yield from self._read_if_there(id)
+            return
+        yield from self._cells_of(None)
+        runs = [run] if run is not None else [info.id for info in reversed(self._store.runs())]
+        for each in runs:
+            yield from self._cells_of(each)
+
+    def _cells_of(self, run: str | None) -> list[Record]:
+        try:
+            with self._store.cells(run) as cells:
+                return cells.find()
+        except NotFoundError:
+            return []
+        except StoreError as error:  # one damaged run must not hide all the others
+            log.warning("the cells of run %s cannot be read: %s", run, error)
+            return []
+
+    def _read_if_there(self, id: str) -> list[Record]:
+        try:
+            return [self._read(id)]
+        except NotFoundError:
+            return []
+
+    def _read(self, id: str) -> Record:
+        _check_speakable(id)
+        with self._store.cells(self._store.run_of_cell(id)) as cells:
+            return cells.get(id)
+
+
+class _Changes:
+    """Gather the changes of one call: each file in one transaction, all of them or none."""
+
+    def __init__(self, store: Store, query: Query) -> None:
+        self.noted: list[Record] = []
+        self._store = store
+        self._query = query
+        self._open: dict[str | None, Cells] = {}
+        self._files = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._files.__exit__(*failure)  # type: ignore[arg-type]  # the three of every __exit__
+
+    def cells(self, id: str) -> Cells:
+        """Return the cells among which `id` belongs, ready to be written."""
+        run = self._store.run_of_cell(id)
+        if run not in self._open:
+            self._open[run] = self._files.enter_context(self._writable(run))
+        return self._open[run]
+
+    def matching(self, id: str) -> Cells:
+        """Return the cells that hold `id`, if its record matches the query."""
+        _check_speakable(id)
+        cells = self.cells(id)
+        one(cells.get(id), self._query)
+        return cells
+
+    def note(self, record: Record) -> Record:
+        """Take down a change to announce once it is in the store, and return what the call answers with."""
+        trimmed = self._query.trimmed(record)
+        self.noted.append(trimmed)
+        return trimmed
+
+    @contextmanager
+    def _writable(self, run: str | None) -> Iterator[Cells]:
+        if run is not None:
+            with self._store.open_run(run) as file, file.transaction():
+                yield file.cells
+            return
+        with closing(self._store.open_loose_cells()) as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield Cells(connection)
+
+
+def _named(data: Json) -> Record:
+    fields = _object(data)
+    id = fields.pop("_id", None)
+    fields["_id"] = id = uuid.uuid4().hex if id is None else id
+    if not isinstance(id, str):
+        raise BadValueError(f"_id is a string, not {dump(id)}")
+    return fields
+
+
+def _fields(data: Json) -> Record:
+    """Return what may be written over a record: all but `_id`, for identity never changes."""
+    fields = _object(data)
+    fields.pop("_id", None)
+    return fields
+
+
+def _object(data: Json) -> Record:
+    if not isinstance(data, Mapping):
+        raise BadValueError("A record is a JSON object")
+    _check_depth(data)
+    try:
+        size = len(dump(data).encode())
+    except UnicodeEncodeError as error:
+        raise BadValueError("This holds half of a character (a lone surrogate), which is not text") from error
+    if size > LARGEST:
+        raise BadValueError(f"A record may have {LARGEST} bytes; this one has {size}")
+    return dict(data)
+
+
+def _check_depth(data: Json) -> None:
+    level: list[Json] = [data]
+    for _ in range(DEEPEST):
+        inner = [
+            each.values() if isinstance(each, Mapping) else each for each in level if isinstance(each, Mapping | list)
+        ]
+        level = [value for values in inner for value in values]
+        if not level:
+            return
+    raise BadValueError(f"A record may have {DEEPEST} levels, not more")
+
+
+def _check_speakable(id: str) -> None:
+    try:
+        id.encode()
+    except UnicodeEncodeError:  # no record can bear it
+        raise NotFoundError(f"No record found for id '{id}'") from None

@@ -1,0 +1,90 @@
+"""The clients on the sockets: everyone is told, and none who stops reading may fill our memory."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import socketio
+from engineio import exceptions, packet
+from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from socketio.packet import EVENT
+
+from agnez.record import Json
+
+log = logging.getLogger(__name__)
+
+MOST_PACKETS = 1000
+MOST_CHARACTERS = 64_000_000
+_FEW = 8
+
+
+class Viewers:
+    """Hold the clients of a Socket.IO server."""
+
+    def __init__(self, server: socketio.Server) -> None:
+        self._server = server
+        self._connections = _follow_connections(server)
+
+    def tell(self, event: str, *arguments: Json, namespace: str = "/") -> None:
+        """Send an event to every client of a namespace. Call it from one thread at a time to keep events in order."""
+        encoded = self._server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]).encode()
+        message = packet.Packet(packet.MESSAGE, encoded)
+        for _, id in self._server.manager.get_participants(namespace, None):
+            # One that has just gone must not keep the event from the others.
+            with contextlib.suppress(exceptions.EngineIOError):
+                self._server.eio.send_packet(id, message)
+            self.drop_if_stuck(id)
+
+    def drop_if_stuck(self, id: str) -> bool:
+        """Disconnect a client, by its Engine.IO id, if more waits for it than one that reads would let wait."""
+        client = self._server.eio.sockets.get(id)
+        if client is None or client.closed or not _is_stuck(client):
+            return False
+        log.warning("a viewer stopped reading: disconnected, with %d messages waiting", client.queue.qsize())
+        with contextlib.suppress(queue.Empty):
+            while True:
+                client.queue.get(block=False)
+        # The server's own disconnect() would wait until the queue was sent, which is what does not happen.
+        client.close(wait=False, abort=True, reason="stopped reading")
+        connection = self._connections.pop(client, None)
+        if connection is not None:
+            with contextlib.suppress(OSError):  # it may be closed by now
+                connection.shutdown(socket.SHUT_RDWR)  # lets go the threads that wait in its send and receive
+        return True
+
+
+def _is_stuck(client: Any) -> bool:
+    waiting = client.queue.qsize()
+    if waiting <= _FEW:
+        return False
+    return waiting > MOST_PACKETS or _characters(client) > MOST_CHARACTERS
+
+
+def _characters(client: Any) -> int:
+    return sum(len(each.data) for each in client.queue.queue.copy() if each is not None and each.data is not None)
+
+
+def _follow_connections(server: socketio.Server) -> WeakKeyDictionary[Any, socket.socket]:
+    """Note the TCP connection of every websocket; python-engineio itself keeps none that could be shut from outside."""
+    connections: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
+
+    class Noting(SimpleWebSocketWSGI):  # type: ignore[misc]  # python-engineio has no types
+        def __init__(self, handler: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+            super().__init__(handler, *arguments, **options)
+            self._client = handler.__self__  # type: ignore[attr-defined]  # the bound method of the client's socket
+
+        def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Any:
+            connection = environ.get("werkzeug.socket")
+            if connection is not None:
+                connections[self._client] = connection
+            return super().__call__(environ, start_response)
+
+    # Its drivers are module-level tables: a copy changes this server only.
+    server.eio._async = {**server.eio._async, "websocket": Noting}
+    return connections

@@ -1,0 +1,7 @@
+"""Where all of it rests."""
+
+from agnez.store.cells import Cells, Change
+from agnez.store.folder import Store
+from agnez.store.runfile import RunFile
+
+__all__ = ["Cells", "Change", "RunFile", "Store"]

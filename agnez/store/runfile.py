@@ -1,0 +1,203 @@
+"""The file of one run: its facts, series, cells and findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from agnez.record import Finding, Json, Point, RunInfo, Series, Summary
+from agnez.store import cells, database
+from agnez.store.decimation import decimate
+from agnez.wire import dump, read_progress, read_summary, run_record, summary_record
+
+MIGRATIONS = (
+    f"""
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, summary TEXT NOT NULL);
+CREATE TABLE points (
+    metric INTEGER NOT NULL, seq INTEGER NOT NULL, step INTEGER NOT NULL, value REAL, time INTEGER NOT NULL,
+    PRIMARY KEY (metric, seq)
+) WITHOUT ROWID;
+CREATE TABLE findings (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+{cells.SCHEMA}
+""",
+)
+
+
+class RunFile:
+    """Read and write one run. A value that is NaN rests as NULL, which is how SQLite says it."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._connection = database.connect(path, MIGRATIONS, create=create)
+        self.cells = cells.Cells(self._connection)
+        self._ids: dict[str, int] = {}
+        self._summaries: dict[str, Summary] = {}  # what the writer keeps of its series; readers read it from the file
+        self._cursor = self.cursor()
+        self._load_ids()
+        self._summaries = self.summaries()
+
+    def close(self) -> None:
+        """Close the file. Closing twice does no harm."""
+        self._connection.close()
+
+    def __enter__(self) -> RunFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all that happens inside at once, or nothing of it."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        before = self._cursor, dict(self._ids), dict(self._summaries)
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._cursor, self._ids, self._summaries = before
+            if self._connection.in_transaction:  # a full disk may have ended it already
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def write_info(self, info: RunInfo) -> None:
+        """Write the facts of the run. Summaries are kept with the points and not taken from here."""
+        record = run_record(info) | {"host": info.host, "pid": info.pid}
+        facts = [(key, dump(value)) for key, value in record.items() if key != "summary"]
+        self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts)
+
+    def info(self) -> RunInfo:
+        """Return the facts of the run, with the summary of each series."""
+        facts = {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM facts")}
+        return read_info(facts, self.summaries())
+
+    def append(self, points: Sequence[Point]) -> None:
+        """Write points, in this order. Call it inside a transaction."""
+        by_metric: dict[str, list[tuple[int, float]]] = {}
+        for point in points:
+            by_metric.setdefault(point.metric, []).append((point.step, point.value))
+        for name, pairs in by_metric.items():
+            self._extend_summary(name, pairs)
+        start = self._cursor + 1
+        self._connection.executemany(
+            "INSERT INTO points VALUES (?, ?, ?, ?, ?)",
+            (
+                (self._ids[point.metric], seq, point.step, point.value, point.time)
+                for seq, point in enumerate(points, start)
+            ),
+        )
+        self._cursor += len(points)
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('cursor', ?)", (str(self._cursor),))
+
+    def cursor(self) -> int:
+        """Return the `seq` of the newest point; 0 where there is none."""
+        row = self._connection.execute("SELECT value FROM facts WHERE key = 'cursor'").fetchone()
+        return int(row[0]) if row else 0
+
+    def version(self) -> int:
+        """Return a number that changes when another connection has written to the file."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def summaries(self) -> dict[str, Summary]:
+        """Return the summary of each series."""
+        rows = self._connection.execute("SELECT name, summary FROM metrics ORDER BY id")
+        return {name: read_summary(json.loads(summary)) for name, summary in rows}
+
+    def metrics(self) -> list[str]:
+        """Return the names of the metrics in the order of their first points."""
+        self._load_ids()
+        return list(self._ids)
+
+    def series(
+        self, metrics: Iterable[str] | None = None, *, after: int = 0, most: int | None = None
+    ) -> tuple[int, list[Series], bool]:
+        """Return the cursor, the series of `metrics` (all where None) past `after`, and whether they were decimated.
+
+        Each series has at most `most` points, the true minimum and maximum of each bucket among them.
+        """
+        with self._snapshot():
+            self._load_ids()
+            cursor = self.cursor()
+            names = self._ids if metrics is None else [name for name in metrics if name in self._ids]
+            found = [self._read(name, after, cursor) for name in names]
+        found = [each for each in found if len(each)]
+        if most is None or all(len(each) <= most for each in found):
+            return cursor, found, False
+        return cursor, [decimate(each, most) for each in found], True
+
+    def count(self, after: int) -> int:
+        """Return how many points lie past a cursor."""
+        return self.cursor() - after
+
+    def write_findings(self, findings: Iterable[Finding]) -> None:
+        """Put these findings in the place of all earlier ones."""
+        self._connection.execute("DELETE FROM findings")
+        bodies = [(json.dumps({name: getattr(each, name) for name in Finding.__slots__}),) for each in findings]
+        self._connection.executemany("INSERT INTO findings (body) VALUES (?)", bodies)
+
+    def findings(self) -> list[Finding]:
+        """Return the findings of the run."""
+        return [Finding(**json.loads(body)) for (body,) in self._connection.execute("SELECT body FROM findings")]
+
+    def _read(self, name: str, after: int, cursor: int) -> Series:
+        rows = self._connection.execute(
+            "SELECT step, value, time FROM points WHERE metric = ? AND seq > ? AND seq <= ?",
+            (self._ids[name], after, cursor),
+        ).fetchall()
+        columns = np.array(rows, dtype=np.float64).reshape(len(rows), 3)  # NULL becomes NaN here
+        return Series(name, columns[:, 0], columns[:, 1], columns[:, 2] / 1e6)
+
+    def _extend_summary(self, name: str, pairs: list[tuple[int, float]]) -> None:
+        summary = self._summaries.get(name, Summary()).extended(pairs)
+        self._summaries[name] = summary
+        body = dump(summary_record(summary))
+        if name in self._ids:
+            self._connection.execute("UPDATE metrics SET summary = ? WHERE id = ?", (body, self._ids[name]))
+        else:
+            inserted = self._connection.execute("INSERT INTO metrics (name, summary) VALUES (?, ?)", (name, body))
+            self._ids[name] = int(inserted.lastrowid or 0)
+
+    def _load_ids(self) -> None:
+        """Learn of metrics that are new since the last look."""
+        known = max(self._ids.values(), default=0)
+        rows = self._connection.execute("SELECT name, id FROM metrics WHERE id > ? ORDER BY id", (known,))
+        self._ids.update(rows.fetchall())
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Read several tables as they stood at one moment."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
+
+def read_info(facts: dict[str, Json], summary: dict[str, Summary]) -> RunInfo:
+    """Make the facts of a run from the record that `write_info` wrote."""
+    record: dict = facts  # type: ignore[type-arg]  # JSON of our own making, its shape is that of run_record
+    return RunInfo(
+        id=record["_id"],
+        project=record["project"],
+        name=record["name"],
+        created=record["created"],
+        config=record["config"],
+        tags=tuple(record["tags"]),
+        notes=record["notes"],
+        state=record["state"],
+        reason=record["reason"],
+        ended=record["ended"],
+        heartbeat=record["heartbeat"],
+        progress=read_progress(record["progress"]),
+        problems=tuple(record["problems"]),
+        host=record["host"],
+        pid=record["pid"],
+        summary=summary,
+    )

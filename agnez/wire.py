@@ -1,0 +1,177 @@
+"""How records travel: as JSON objects and, for numbers, as bytes. One version, one policy for NaN.
+
+JSON has no NaN and no infinities: where a number of a metric may be one, the strings "NaN", "Infinity" and "-Infinity"
+stand for it. In bytes they are what IEEE 754 says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from agnez.errors import BadValueError
+from agnez.record import Finding, Json, Progress, RunInfo, Series, Summary
+
+VERSION = 1
+_HEAD = struct.Struct("<BBHId")  # version, flags, zero, bytes of the JSON header, cursor
+_DECIMATED = 1
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def number(value: float) -> Json:
+    """Write a number that may be non-finite.
+
+    >>> number(float("-inf")), number(0.5)
+    ('-Infinity', 0.5)
+    """
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def read_number(value: Json) -> float:
+    """Read what `number` wrote.
+
+    Raises:
+        BadValueError: it is no number.
+    """
+    if isinstance(value, str) and value in _WORDS:
+        return _WORDS[value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise BadValueError(f"{value!r} is no number")
+
+
+def dump(value: Json) -> str:
+    """Write JSON that every language reads: non-finite numbers are refused.
+
+    Raises:
+        BadValueError: the value holds a NaN, an infinity, or something that JSON cannot say.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadValueError(f"this cannot be written as JSON: {error}") from error
+
+
+def jsonable(value: object) -> Json:
+    """Make of any value one that JSON can say; what it cannot is put down as text.
+
+    >>> jsonable({"lr": 1e-3, "shape": (3, 3), "dtype": int, "limit": float("inf")})
+    {'lr': 0.001, 'shape': [3, 3], 'dtype': "<class 'int'>", 'limit': 'Infinity'}
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(each) for each in value]
+    return str(value)
+
+
+def run_record(info: RunInfo) -> dict[str, Json]:
+    """Write a run as the `runs` service speaks of it."""
+    progress = info.progress
+    return {
+        "_id": info.id,
+        "project": info.project,
+        "name": info.name,
+        "config": dict(info.config),
+        "tags": list(info.tags),
+        "notes": info.notes,
+        "state": info.state,
+        "reason": info.reason,
+        "created": info.created,
+        "ended": info.ended,
+        "heartbeat": info.heartbeat,
+        "progress": {
+            "epoch": progress.epoch,
+            "epochs": progress.epochs,
+            "step": progress.step,
+            "steps_per_epoch": progress.steps_per_epoch,
+        },
+        "summary": {name: summary_record(summary) for name, summary in info.summary.items()},
+        "problems": list(info.problems),
+    }
+
+
+def summary_record(summary: Summary) -> dict[str, Json]:
+    """Write the summary of a series."""
+    return {
+        "last": number(summary.last),
+        "last_step": summary.last_step,
+        "min": number(summary.min),
+        "min_step": summary.min_step,
+        "max": number(summary.max),
+        "max_step": summary.max_step,
+        "count": summary.count,
+        "non_finite": summary.non_finite,
+    }
+
+
+def read_summary(record: dict[str, Json]) -> Summary:
+    """Read what `summary_record` wrote."""
+    numbers = {key: read_number(value) for key, value in record.items()}
+    whole = ("last_step", "min_step", "max_step", "count", "non_finite")
+    return Summary(
+        last=numbers["last"], min=numbers["min"], max=numbers["max"], **{key: int(numbers[key]) for key in whole}
+    )
+
+
+def finding_record(finding: Finding) -> dict[str, Json]:
+    """Write a finding as the `findings` service speaks of it."""
+    return {
+        "_id": f"{finding.run}.{finding.kind}.{finding.metric}",
+        "run": finding.run,
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "sentence": finding.sentence,
+        "advice": finding.advice,
+        "metric": finding.metric,
+        "first_step": finding.first_step,
+        "last_step": finding.last_step,
+    }
+
+
+def read_progress(record: dict[str, int | None]) -> Progress:
+    """Read the `progress` of a run record."""
+    return Progress(**{key: record.get(key) for key in ("epoch", "epochs", "step", "steps_per_epoch")})
+
+
+def points_message(run: str, cursor: int, series: Sequence[Series], *, decimated: bool = False) -> bytes:
+    """Write a points message: little-endian columns behind a JSON header (docs/architecture.md has the layout)."""
+    names: Json = [[each.metric, len(each)] for each in series]
+    header = dump({"run": run, "series": names}).encode()
+    header += b" " * (-len(header) % 8)
+    columns = [column for each in series for column in (each.steps, each.values, each.times)]
+    head = _HEAD.pack(VERSION, _DECIMATED if decimated else 0, 0, len(header), float(cursor))
+    return b"".join([head, header, *(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)])
+
+
+def read_points(message: bytes) -> tuple[str, int, list[Series], bool]:
+    """Read a points message: the run, the cursor, the series, and whether they are decimated.
+
+    Raises:
+        BadValueError: it is of another version, or cut short.
+    """
+    if len(message) < _HEAD.size:
+        raise BadValueError("this points message is cut short")
+    version, flags, _, length, cursor = _HEAD.unpack_from(message)
+    if version != VERSION:
+        raise BadValueError(f"points message of version {version}; this Agnez reads version {VERSION}")
+    header = json.loads(message[_HEAD.size : _HEAD.size + length])
+    numbers = np.frombuffer(message, dtype="<f8", offset=_HEAD.size + length)
+    if len(numbers) != 3 * sum(count for _, count in header["series"]):
+        raise BadValueError("this points message is cut short")
+    series, start = [], 0
+    for name, count in header["series"]:
+        steps, values, times = numbers[start : start + 3 * count].reshape(3, count)
+        series.append(Series(name, steps, values, times))
+        start += 3 * count
+    return header["run"], int(cursor), series, bool(flags & _DECIMATED)

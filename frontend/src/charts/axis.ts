@@ -1,0 +1,100 @@
+/** The x axis that all charts of a run share: epochs where they are known, else steps. */
+
+import { bisectRight } from "d3-array";
+import type { Points } from "../state/columns";
+import type { Progress } from "../wire";
+
+export type Unit = "epoch" | "step";
+
+export interface Axis {
+  readonly unit: Unit;
+  readonly domain: readonly [number, number];
+  /** Place a step on the axis. */
+  at(step: number): number;
+}
+
+/** Maps steps to epochs through known places; both columns grow strictly. */
+interface Knots {
+  readonly steps: readonly number[];
+  readonly epochs: readonly number[];
+  /** Epochs a step past the last place. */
+  readonly slope: number;
+}
+
+/** Make the axis of a run from its series `epoch` and its progress; `steps` are the first and last step of all. */
+export function runAxis(
+  epochs: Points,
+  progress: Progress,
+  steps: readonly [number, number],
+  alive: boolean,
+): Axis {
+  const knots = epochKnots(epochs, progress.stepsPerEpoch);
+  if (knots === null) return { unit: "step", domain: stepDomain(steps, alive), at: (step) => step };
+  const at = (step: number): number => epochAt(knots, step);
+  return { unit: "epoch", domain: epochDomain([at(steps[0]), at(steps[1])], progress.epochs, alive), at };
+}
+
+/** Find the places where the epoch is known; null where nothing is. */
+export function epochKnots(epochs: Points, stepsPerEpoch: number | null): Knots | null {
+  const perStep = stepsPerEpoch !== null && stepsPerEpoch > 0 ? 1 / stepsPerEpoch : null;
+  const rising = risingPlaces(epochs);
+  const [first] = rising;
+  if (first === undefined) return perStep === null ? null : { steps: [0], epochs: [0], slope: perStep };
+  const knots = first[0] > 0 ? [[0, beginning(first, perStep)] as const, ...rising] : rising;
+  const last = knots[knots.length - 1] ?? first;
+  const before = knots[knots.length - 2];
+  const slope = perStep ?? (before ? (last[1] - before[1]) / (last[0] - before[0]) : 0);
+  return { steps: knots.map(([step]) => step), epochs: knots.map(([, epoch]) => epoch), slope };
+}
+
+/** Of an epoch that is logged at every step only the first step of each value counts: between them it grows evenly. */
+function risingPlaces({ steps, values, length }: Points): (readonly [number, number])[] {
+  const places: (readonly [number, number])[] = [];
+  let lastStep = -Infinity;
+  let lastEpoch = -Infinity;
+  for (let i = 0; i < length; i++) {
+    const step = steps[i] ?? NaN;
+    const epoch = values[i] ?? NaN;
+    if (!(epoch > lastEpoch && step > lastStep) || !Number.isFinite(epoch)) continue;
+    places.push([(lastStep = step), (lastEpoch = epoch)]);
+  }
+  return places;
+}
+
+/** The epoch at step 0: 0, or later where a training went on from an earlier one. */
+function beginning([step, epoch]: readonly [number, number], perStep: number | null): number {
+  return perStep === null ? 0 : Math.max(0, epoch - step * perStep);
+}
+
+/** Map a step to an epoch, evenly between the places where it is known. */
+export function epochAt({ steps, epochs, slope }: Knots, step: number): number {
+  const i = bisectRight(steps, step) - 1;
+  const step0 = steps[i];
+  const epoch0 = epochs[i];
+  if (step0 === undefined || epoch0 === undefined) return (epochs[0] ?? 0) + (step - (steps[0] ?? 0)) * slope;
+  const step1 = steps[i + 1];
+  const epoch1 = epochs[i + 1];
+  const rise = step1 === undefined || epoch1 === undefined ? slope : (epoch1 - epoch0) / (step1 - step0);
+  return epoch0 + (step - step0) * rise;
+}
+
+/** With a known end the axis reaches there from the start; what ended early, or went on past it, shows what there is. */
+function epochDomain([first, last]: readonly [number, number], epochs: number | null, alive: boolean): [number, number] {
+  const start = Math.floor(first + 1e-9);
+  if (alive && epochs !== null && epochs >= last - 1e-6) return [start, epochs];
+  if (alive) return [start, start + roomy(last - start)];
+  return [start, Math.max(start + 1, Math.ceil(last - 1e-9))];
+}
+
+function stepDomain([first, last]: readonly [number, number], alive: boolean): [number, number] {
+  if (alive) return [first, first + Math.max(10, roomy(last - first))];
+  return [first, Math.max(first + 1, last)];
+}
+
+/** The next of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten: an axis that grows does so in steps. */
+export function roomy(length: number): number {
+  if (!(length > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(length));
+  const step = [1, 1.5, 2, 3, 4, 6, 8, 10].find((each) => each * power >= length * (1 - 1e-9)) ?? 10;
+  return step * power;
+}

@@ -1,0 +1,437 @@
+/** A chart of lines on canvas: one layer for axes and lines, one above it for the cursor. */
+
+import { bisector } from "d3-array";
+import { scaleLinear } from "d3-scale";
+import type { Points } from "../state/columns";
+import type { Interval } from "../state/view.svelte";
+import { place } from "../format";
+import type { Axis } from "./axis";
+import { decimate, type Trace } from "./decimate";
+import { extent, tickCount, tickWriter, union, valueScale, type Scale } from "./domain";
+import { enlist, fitCanvas, markDirty } from "./loop";
+import { seriesColour, type Palette } from "./palette";
+import type { SeriesStyle } from "./style";
+
+export interface Line {
+  readonly style: SeriesStyle;
+  readonly points: Points;
+  /** The value that came last: the order of arrival need not be that of the steps. */
+  readonly last: number;
+}
+
+/** A range of steps that a finding speaks of. */
+export interface Mark {
+  readonly from: number;
+  readonly to: number;
+  readonly severe: boolean;
+}
+
+export interface LineModel {
+  readonly lines: readonly Line[];
+  readonly axis: Axis;
+  readonly zoom: Interval | null;
+  readonly hover: number | null;
+  readonly share: boolean;
+  /** Whether lines still grow: then their heads are dots. */
+  readonly alive: boolean;
+  readonly marks: readonly Mark[];
+  readonly palette: Palette;
+  /** What the chart shows, in words. */
+  readonly summary: string;
+}
+
+export interface LineEvents {
+  hover(x: number | null): void;
+  zoom(interval: Interval | null): void;
+}
+
+export interface LineChart {
+  readonly node: HTMLElement;
+  update(model: LineModel): void;
+  destroy(): void;
+}
+
+interface Frame {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  readonly x: Scale;
+  readonly y: Scale;
+}
+
+const MARGIN = { top: 8, right: 12, bottom: 20, left: 42 };
+const FONT = '10.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
+const LEAST_ZOOM = 8;
+
+/** Make a chart; `update` gives it what to show, `events` hears what the user does on it. */
+export function lineChart(events: LineEvents): LineChart {
+  const node = document.createElement("div");
+  node.className = "chart";
+  node.tabIndex = 0;
+  node.setAttribute("role", "img");
+  node.dataset["testid"] = "chart";
+  const [base, above] = [document.createElement("canvas"), document.createElement("canvas")];
+  node.append(base, above);
+
+  let model: LineModel | null = null;
+  let frame: Frame | null = null;
+  let selection: Interval | null = null;
+
+  const lines = { node, draw: () => drawBase() };
+  const cursor = { node: above, draw: () => drawAbove() };
+  const leave = [enlist(lines), enlist(cursor)];
+
+  function drawBase(): void {
+    const fitted = fitCanvas(base);
+    if (fitted === null || model === null) return;
+    frame = layOut(fitted.context, fitted.width, fitted.height, model);
+    drawMarks(fitted.context, frame, model);
+    drawAxes(fitted.context, frame, model);
+    drawLines(fitted.context, frame, model);
+    drawAbove();
+  }
+
+  function drawAbove(): void {
+    const fitted = fitCanvas(above);
+    if (fitted === null || model === null || frame === null) return;
+    if (selection !== null) drawSelection(fitted.context, frame, selection, model.palette);
+    if (model.hover !== null) drawCursor(fitted.context, frame, model, model.hover);
+  }
+
+  function update(next: LineModel): void {
+    const changed = model === null || !sameBut(model, next, "hover");
+    model = next;
+    if (changed) {
+      describe(node, next);
+      markDirty(lines);
+    } else {
+      markDirty(cursor);
+    }
+  }
+
+  listen(node, events, {
+    frame: () => frame,
+    model: () => model,
+    select: (interval) => {
+      selection = interval;
+      markDirty(cursor);
+    },
+  });
+  return { node, update, destroy: () => leave.forEach((each) => each()) };
+}
+
+/** Compare two models field by field, one field left out; points are views that change with every append. */
+function sameBut(a: LineModel, b: LineModel, skip: keyof LineModel): boolean {
+  return (Object.keys(a) as (keyof LineModel)[]).every((key) => key === skip || a[key] === b[key]);
+}
+
+/** Say in attributes what is drawn: for assistive technology and for tests. */
+function describe(node: HTMLElement, { lines, summary }: LineModel): void {
+  const last = Object.fromEntries(
+    lines.filter((line) => line.points.length > 0).map((line) => [line.style.metric, sayable(line.last)]),
+  );
+  node.setAttribute("aria-label", summary);
+  node.dataset["points"] = String(lines.reduce((sum, line) => sum + line.points.length, 0));
+  node.dataset["last"] = JSON.stringify(last);
+}
+
+function sayable(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value);
+}
+
+function layOut(context: CanvasRenderingContext2D, width: number, height: number, model: LineModel): Frame {
+  const inner = height - MARGIN.top - MARGIN.bottom;
+  const domain = model.zoom ?? model.axis.domain;
+  const y = valueScale(visibleExtent(model, domain), model.share, inner);
+  const write = tickWriter(y, model.share, tickCount(inner));
+  context.font = FONT;
+  const labels = y.ticks(tickCount(inner)).map((tick) => context.measureText(write(tick)).width);
+  const left = Math.max(MARGIN.left, Math.ceil(Math.max(0, ...labels)) + 10);
+  const across = Math.max(1, width - left - MARGIN.right);
+  return { left, top: MARGIN.top, width: across, height: inner, x: scaleLinear(domain, [0, across]), y };
+}
+
+function visibleExtent({ lines, axis, zoom }: LineModel, domain: Interval): [number, number] | null {
+  return union(
+    lines.map(({ points }) => {
+      if (zoom === null) return extent(points, 0, points.length);
+      const [start, end] = within(points, axis, domain, 0);
+      return extent(points, start, end);
+    }),
+  );
+}
+
+/** The range of points inside an interval of the axis, with `more` points on either side to join the line to. */
+function within({ steps, length }: Points, axis: Axis, [low, high]: Interval, more: number): [number, number] {
+  const by = bisector((step: number) => axis.at(step));
+  return [
+    Math.max(0, by.left(steps, low, 0, length) - more),
+    Math.min(length, by.right(steps, high, 0, length) + more),
+  ];
+}
+
+function drawAxes(context: CanvasRenderingContext2D, frame: Frame, { axis, share, palette }: LineModel): void {
+  const { left, top, width, height, x, y } = frame;
+  const count = tickCount(height);
+  const write = tickWriter(y, share, count);
+  context.font = FONT;
+  context.lineWidth = 1;
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  for (const tick of y.ticks(count)) {
+    const at = Math.round(top + y(tick)) + 0.5;
+    context.strokeStyle = tick === 0 ? palette.line : palette.grid;
+    stroke(context, left, at, left + width, at);
+    context.fillStyle = palette.second;
+    context.fillText(write(tick), left - 8, at);
+  }
+  const across = Math.max(2, Math.min(6, Math.round(width / 64)));
+  const ticks = x.ticks(across).filter((tick) => axis.unit !== "epoch" || width > 60 || Number.isInteger(tick));
+  const writeX = x.tickFormat(across);
+  const below = top + height + 13;
+  context.fillText(axis.unit, left - 8, below);
+  for (const tick of ticks) {
+    const at = left + x(tick);
+    context.textAlign = at > left + width - 8 ? "right" : at < left + 8 ? "left" : "center";
+    context.fillText(writeX(tick), context.textAlign === "right" ? left + width + 4 : at, below);
+  }
+}
+
+function stroke(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+  context.stroke();
+}
+
+/** Tint the ranges that findings speak of. */
+function drawMarks(context: CanvasRenderingContext2D, frame: Frame, { marks, axis, palette }: LineModel): void {
+  for (const { from, to, severe } of marks) {
+    const [start, end] = [frame.x(axis.at(from)), frame.x(axis.at(to))].map((at) => clamp(at, 0, frame.width));
+    if (start === undefined || end === undefined) continue;
+    context.fillStyle = palette.warningSoft;
+    context.globalAlpha = 0.7;
+    context.fillRect(frame.left + start, frame.top, Math.max(2, end - start), frame.height);
+    context.globalAlpha = 1;
+    context.strokeStyle = severe ? palette.error : palette.warning;
+    context.setLineDash([2, 3]);
+    stroke(context, frame.left + start, frame.top, frame.left + start, frame.top + frame.height);
+    context.setLineDash([]);
+  }
+}
+
+function drawLines(context: CanvasRenderingContext2D, frame: Frame, model: LineModel): void {
+  const traces = model.lines.map((line) => ({ line, trace: traceOf(line.points, frame, model.axis) }));
+  // Raw curves lie behind.
+  const order = [...traces].sort((a, b) => a.line.style.strength - b.line.style.strength);
+  context.save();
+  context.beginPath();
+  context.rect(frame.left - 3, frame.top - 4, frame.width + 7, frame.height + 8);
+  context.clip();
+  context.lineJoin = "round";
+  context.lineCap = "butt";
+  for (const { line, trace } of order) drawTrace(context, frame, model, line.style, trace);
+  for (const { line, trace } of order) drawHead(context, frame, model, line.style, trace);
+  for (const { trace } of traces) drawGaps(context, frame, trace, model.palette);
+  context.restore();
+}
+
+function traceOf(points: Points, frame: Frame, axis: Axis): Trace {
+  const [start, end] = within(points, axis, frame.x.domain() as unknown as Interval, 1);
+  const x = new Float64Array(end);
+  for (let i = start; i < end; i++) x[i] = frame.x(axis.at(points.steps[i] ?? 0));
+  return decimate(x, points.values, start, end);
+}
+
+/** A raw curve stands back only once there is a line in front of it. */
+function strength(style: SeriesStyle, { lines }: LineModel): number {
+  if (style.strength === 1) return 1;
+  const front = lines.some((line) => line.style.colour === style.colour && line.style.strength === 1 && line.points.length > 1);
+  return front ? style.strength : 0.6;
+}
+
+function drawTrace(
+  context: CanvasRenderingContext2D,
+  { left, top, y }: Frame,
+  model: LineModel,
+  style: SeriesStyle,
+  trace: Trace,
+): void {
+  context.strokeStyle = context.fillStyle = seriesColour(model.palette, style.colour);
+  context.lineWidth = style.width;
+  context.globalAlpha = strength(style, model);
+  context.setLineDash([...style.dash]);
+  context.beginPath();
+  let run = 0;
+  for (let i = 0; i <= trace.length; i++) {
+    const value = i < trace.length ? (trace.y[i] ?? NaN) : NaN;
+    const at = left + (trace.x[i] ?? 0);
+    if (Number.isNaN(value)) {
+      if (run === 1) dot(context, left + (trace.x[i - 1] ?? 0), top + y(trace.y[i - 1] ?? 0), style.width + 0.5);
+      run = 0;
+    } else if (run++ === 0) {
+      context.moveTo(at, top + y(value));
+    } else {
+      context.lineTo(at, top + y(value));
+    }
+  }
+  context.stroke();
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+
+/** A point without a neighbour is no line: it is drawn as a dot, as part of the path under way. */
+function dot(context: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+  const circle = new Path2D();
+  circle.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill(circle);
+}
+
+function drawHead(
+  context: CanvasRenderingContext2D,
+  { left, top, width, y }: Frame,
+  model: LineModel,
+  style: SeriesStyle,
+  trace: Trace,
+): void {
+  const [x, value] = [trace.x[trace.length - 1], trace.y[trace.length - 1]];
+  if (!model.alive || x === undefined || value === undefined || Number.isNaN(value) || x > width + 1) return;
+  const radius = style.strength === 1 ? 2.75 : 2;
+  context.fillStyle = model.palette.panel;
+  dot(context, left + x, top + y(value), radius + 1.25);
+  context.fillStyle = seriesColour(model.palette, style.colour);
+  dot(context, left + x, top + y(value), radius);
+}
+
+/** Non-finite values have no place on the axis: a tick at the bottom edge says where they are. */
+function drawGaps(context: CanvasRenderingContext2D, { left, top, height }: Frame, { gaps }: Trace, palette: Palette): void {
+  context.fillStyle = palette.error;
+  for (const x of gaps) context.fillRect(Math.round(left + x) - 1, top + height - 4, 2, 7);
+}
+
+function drawSelection(context: CanvasRenderingContext2D, frame: Frame, [from, to]: Interval, palette: Palette): void {
+  const [start, end] = [frame.x(Math.min(from, to)), frame.x(Math.max(from, to))];
+  context.fillStyle = palette.accentSoft;
+  context.globalAlpha = 0.6;
+  context.fillRect(frame.left + start, frame.top, end - start, frame.height);
+  context.globalAlpha = 1;
+}
+
+function drawCursor(context: CanvasRenderingContext2D, frame: Frame, model: LineModel, hover: number): void {
+  const at = frame.x(hover);
+  if (at < -0.5 || at > frame.width + 0.5) return;
+  const x = Math.round(frame.left + at) + 0.5;
+  context.strokeStyle = model.palette.third;
+  context.lineWidth = 1;
+  stroke(context, x, frame.top, x, frame.top + frame.height);
+  drawPlace(context, frame, x, hover, model);
+  for (const { style, points } of model.lines) {
+    const i = nearest(points, model.axis, hover);
+    const value = i === null ? NaN : (points.values[i] ?? NaN);
+    if (i === null || !Number.isFinite(value)) continue;
+    const [px, py] = [frame.left + frame.x(model.axis.at(points.steps[i] ?? 0)), frame.top + frame.y(value)];
+    context.fillStyle = model.palette.panel;
+    dot(context, px, py, 4.5);
+    context.fillStyle = seriesColour(model.palette, style.colour);
+    dot(context, px, py, 3);
+  }
+}
+
+/** Write the cursor's place over the ticks of the x axis. */
+function drawPlace(context: CanvasRenderingContext2D, { left, top, width, height }: Frame, x: number, hover: number, model: LineModel): void {
+  const text = place(hover, model.axis.unit);
+  context.font = FONT;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  const half = context.measureText(text).width / 2 + 4;
+  const at = clamp(x, left + half - 4, left + width - half + 10);
+  context.fillStyle = model.palette.panel;
+  context.fillRect(at - half, top + height + 5, 2 * half, 15);
+  context.fillStyle = model.palette.ink;
+  context.fillText(text, at, top + height + 13);
+}
+
+/** The index of the point nearest to a place on the axis; null beyond the ends of the series. */
+export function nearest({ steps, length }: Points, axis: Axis, x: number): number | null {
+  if (length === 0) return null;
+  const at = (i: number): number => axis.at(steps[i] ?? 0);
+  const right = bisector((step: number) => axis.at(step)).left(steps, x, 0, length);
+  const near = right === 0 || (right < length && at(right) - x < x - at(right - 1)) ? right : right - 1;
+  // Between two points far apart the nearest is meant; past an end only what is about as near as neighbours are.
+  const reach = length > 1 ? (at(length - 1) - at(0)) / (length - 1) : 0.5;
+  return Math.abs(at(near) - x) <= Math.max(reach, 0.5) || (right > 0 && right < length) ? near : null;
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}
+
+interface Inner {
+  frame(): Frame | null;
+  model(): LineModel | null;
+  select(interval: Interval | null): void;
+}
+
+/** Pointer, keyboard: the cursor follows; dragging selects a part of the axis; a double click shows all of it again. */
+function listen(node: HTMLElement, events: LineEvents, inner: Inner): void {
+  let anchor: number | null = null;
+
+  function pointed(event: PointerEvent): number | null {
+    const frame = inner.frame();
+    if (frame === null) return null;
+    const at = event.clientX - node.getBoundingClientRect().left - frame.left;
+    return frame.x.invert(clamp(at, 0, frame.width));
+  }
+
+  function pixels(a: number, b: number): number {
+    const frame = inner.frame();
+    return frame === null ? 0 : Math.abs(frame.x(a) - frame.x(b));
+  }
+
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    anchor = pointed(event);
+    node.setPointerCapture(event.pointerId);
+  });
+  node.addEventListener("pointermove", (event) => {
+    const at = pointed(event);
+    events.hover(at);
+    if (anchor !== null && at !== null && pixels(anchor, at) >= LEAST_ZOOM) inner.select([anchor, at]);
+  });
+  node.addEventListener("pointerup", (event) => {
+    const at = pointed(event);
+    if (anchor !== null && at !== null && pixels(anchor, at) >= LEAST_ZOOM) {
+      events.zoom([Math.min(anchor, at), Math.max(anchor, at)]);
+    }
+    anchor = null;
+    inner.select(null);
+  });
+  node.addEventListener("pointercancel", () => {
+    anchor = null;
+    inner.select(null);
+  });
+  node.addEventListener("pointerleave", () => events.hover(null));
+  node.addEventListener("blur", () => events.hover(null));
+  node.addEventListener("dblclick", () => events.zoom(null));
+  node.addEventListener("keydown", (event) => {
+    const [frame, model] = [inner.frame(), inner.model()];
+    if (frame === null || model === null) return;
+    const moved = keyTarget(event.key, model.hover, frame.x, event.shiftKey ? 10 : 1);
+    if (moved === undefined) return;
+    event.preventDefault();
+    if (event.key === "Escape" && model.hover === null) events.zoom(null);
+    events.hover(moved);
+  });
+}
+
+/** Where a key moves the cursor: to a place, to nowhere (null), or not at all (undefined). */
+function keyTarget(key: string, from: number | null, x: Scale, times: number): number | null | undefined {
+  const [low = 0, high = 1] = x.domain();
+  const stride = ((high - low) / 100) * times;
+  if (key === "ArrowLeft") return clamp((from ?? high) - stride, low, high);
+  if (key === "ArrowRight") return clamp((from ?? low) + stride, low, high);
+  if (key === "Home") return low;
+  if (key === "End") return high;
+  return key === "Escape" ? null : undefined;
+}

@@ -1,0 +1,76 @@
+/** A line the size of a word. */
+
+import type { Points } from "../state/columns";
+import { decimate } from "./decimate";
+import { extent } from "./domain";
+import { enlist, fitCanvas, markDirty } from "./loop";
+
+export interface SparkModel {
+  readonly points: Points;
+  readonly colour: string;
+  /** First and last step of the whole; the line takes its share of the width. */
+  readonly steps: readonly [number, number];
+}
+
+export interface Sparkline {
+  readonly node: HTMLCanvasElement;
+  update(model: SparkModel): void;
+  destroy(): void;
+}
+
+/** Make a sparkline; the numbers beside it say the same, so it is hidden from assistive technology. */
+export function sparkline(): Sparkline {
+  const node = document.createElement("canvas");
+  node.className = "spark";
+  node.setAttribute("aria-hidden", "true");
+  let model: SparkModel | null = null;
+  const drawable = {
+    node,
+    draw: () => {
+      const fitted = fitCanvas(node);
+      if (fitted !== null && model !== null) draw(fitted.context, fitted.width, fitted.height, model);
+    },
+  };
+  const leave = enlist(drawable);
+  return {
+    node,
+    update: (next) => {
+      model = next;
+      markDirty(drawable);
+    },
+    destroy: leave,
+  };
+}
+
+function draw(context: CanvasRenderingContext2D, width: number, height: number, { points, colour, steps }: SparkModel): void {
+  const range = extent(points, 0, points.length);
+  if (range === null) return;
+  const [low, high] = range;
+  const [first, last] = steps;
+  const x = new Float64Array(points.length);
+  for (let i = 0; i < points.length; i++) {
+    x[i] = last > first ? 1 + ((points.steps[i] ?? 0) - first) / (last - first) * (width - 2) : 1;
+  }
+  const y = (value: number): number => (high > low ? height - 2 - ((value - low) / (high - low)) * (height - 4) : height / 2);
+  const trace = decimate(x, points.values, 0, points.length);
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = 1.5;
+  context.lineJoin = "round";
+  context.beginPath();
+  let joined = false;
+  for (let i = 0; i < trace.length; i++) {
+    const [at, value] = [trace.x[i] ?? 0, trace.y[i] ?? NaN];
+    if (Number.isNaN(value)) joined = false;
+    else if (joined) context.lineTo(at, y(value));
+    else {
+      context.moveTo(at, y(value));
+      joined = true;
+    }
+  }
+  context.stroke();
+  const [at, value] = [trace.x[trace.length - 1], trace.y[trace.length - 1]];
+  if (trace.length !== 1 || at === undefined || value === undefined) return;
+  context.beginPath();
+  context.arc(at + 1, y(value), 1.5, 0, 2 * Math.PI);
+  context.fill();
+}

@@ -1,0 +1,118 @@
+/** The only module that talks to the network: addresses, requests and the socket. */
+
+import { io } from "socket.io-client";
+import * as wire from "./wire";
+
+/** What the socket reports. */
+export interface Listener {
+  connected(): void;
+  lost(): void;
+  runs(runs: wire.Run[]): void;
+  cells(change: wire.CellsChange): void;
+  findings(findings: wire.Finding[]): void;
+  points(message: wire.PointsMessage): void;
+  resync(run: string | null): void;
+  /** The server ends: resolve once the page has what it needs without it. */
+  closing(command: string): Promise<void>;
+  unreadable(error: wire.WireError): void;
+}
+
+export interface Link {
+  /** Ask for what comes after a cursor; replaces what was watched before. */
+  watch(run: string | null, after: number): void;
+}
+
+/** Open the page's own socket. It reconnects for ever, and soon: the next training may take the port over. */
+export function connect(listener: Listener): Link {
+  const socket = io("/live", {
+    transports: ["websocket", "polling"],
+    tryAllTransports: true,
+    reconnectionDelay: 300,
+    reconnectionDelayMax: 1500,
+  });
+
+  /** Call a listener with what was read; a message that cannot be read is reported, never thrown into the socket. */
+  function on<T>(event: string, read: (payload: unknown) => T, act: (value: T) => void): void {
+    socket.on(event, (payload: unknown) => {
+      try {
+        act(read(payload));
+      } catch (error) {
+        if (!(error instanceof wire.WireError)) throw error;
+        listener.unreadable(error);
+      }
+    });
+  }
+
+  socket.on("connect", () => listener.connected());
+  socket.on("disconnect", (reason) => {
+    listener.lost();
+    // A server that says goodbye is not waited for by the library itself.
+    if (reason === "io server disconnect") socket.connect();
+  });
+  on("runs", wire.readRuns, listener.runs);
+  on("cells", wire.readCells, listener.cells);
+  on("findings", wire.readFindings, listener.findings);
+  on("points", readBytes, listener.points);
+  on("resync", wire.readResync, listener.resync);
+  socket.on("closing", (payload: unknown, ack?: unknown) => {
+    void listener.closing(wire.readClosing(payload)).then(() => {
+      if (typeof ack === "function") ack();
+    });
+  });
+  return {
+    watch(run, after) {
+      if (socket.connected) socket.emit("watch", { run, after });
+    },
+  };
+}
+
+function readBytes(payload: unknown): wire.PointsMessage {
+  if (!(payload instanceof ArrayBuffer)) throw new wire.WireError("points came without bytes");
+  return wire.readPoints(payload);
+}
+
+/** Says that the server answered, but not with what was asked for. */
+export class RequestError extends Error {
+  override name = "RequestError";
+  constructor(
+    readonly status: number,
+    address: string,
+  ) {
+    super(`${address} answered ${status}`);
+  }
+}
+
+async function get(address: string): Promise<Response> {
+  const response = await fetch(address, { headers: { Accept: "application/json, application/octet-stream" } });
+  if (!response.ok) throw new RequestError(response.status, address);
+  return response;
+}
+
+/** Read all runs. */
+export async function readRuns(): Promise<wire.Run[]> {
+  return wire.readRuns(await (await get("/runs")).json());
+}
+
+/** Read all series of a run, each with at most `most` points (its extremes among them). */
+export async function readSeries(run: string, most: number): Promise<wire.PointsMessage> {
+  const response = await get(`/runs/${encodeURIComponent(run)}/series?max=${most}`);
+  return wire.readPoints(await response.arrayBuffer());
+}
+
+/** Count the cells that belong to no run; only their names of runs travel. */
+export async function countLooseCells(): Promise<number> {
+  return wire.countLooseCells(await (await get("/values?%24select%5B0%5D=run")).json());
+}
+
+/** Name the address of an html cell's document. `version` makes a new address of a new value. */
+export function frameAddress(cell: string, theme: string, version: string): string {
+  return `/frame?${new URLSearchParams({ cell, theme, v: version }).toString()}`;
+}
+
+/** Name the address of a picture, relative to the page's root; the n-th state of one address is asked for anew. */
+export function pictureAddress(value: string, version: number): string {
+  if (/^(data|blob):/i.test(value)) return value;
+  const address = new URL(value, `${location.origin}/`);
+  if (version > 0) address.searchParams.set("v", String(version));
+  return address.href;
+}

@@ -1,0 +1,230 @@
+/** What the page shows, and how it keeps up with the server. */
+
+import { SvelteMap } from "svelte/reactivity";
+import { runAxis, type Axis } from "../charts/axis";
+import { connect, countLooseCells, readRuns, readSeries, RequestError, type Link } from "../network";
+import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
+import { addressOf, readAddress } from "./address";
+import { NO_POINTS } from "./columns";
+import { keepAll } from "./keep";
+import { SeriesStore } from "./series.svelte";
+
+/** The points of a series that are read at first; all that come later are kept. */
+const MOST_POINTS = 2000;
+/** The server waits 2 s for the answer to `closing`. */
+const KEEP_MS = 1700;
+
+export type Connection = "connecting" | "live" | "lost" | "ended";
+/** A run's id; `null` for the cells that name no run; `undefined` while nothing is known. */
+export type Shown = string | null | undefined;
+
+export class Session {
+  readonly runs = new SvelteMap<string, Run>();
+  readonly cells = new SvelteMap<string, Cell>();
+  readonly series = new SeriesStore();
+  findings = $state.raw<readonly Finding[]>([]);
+  connection = $state<Connection>("connecting");
+  shown = $state<Shown>(undefined);
+  loading = $state(true);
+  looseCells = $state(0);
+  command = $state("agnez server");
+  notice = $state<string | null>(null);
+  /** When something was last heard of the run that is shown, in milliseconds since 1970. */
+  heard = $state(0);
+
+  #chosen = false;
+  #reading: object | null = null;
+  #freshCells = true;
+  #link: Link;
+
+  constructor() {
+    window.addEventListener("popstate", () => this.#followAddress());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.connection === "live") void this.#countLoose();
+    });
+    this.#link = connect({
+      connected: () => void this.#connected(),
+      lost: () => this.#lost(),
+      runs: (runs) => this.#takeRuns(runs),
+      cells: (change) => this.#takeCells(change),
+      findings: (findings) => this.#takeFindings(findings),
+      points: (message) => this.#takePoints(message),
+      resync: (run) => this.#resync(run),
+      closing: (command) => this.#closing(command),
+      unreadable: (error) => {
+        this.notice = `This page and its server do not understand each other (${error.message}). Reload the page.`;
+      },
+    });
+  }
+
+  /** The x axis that all charts of the shown run share. */
+  readonly axis: Axis = $derived.by(() => {
+    void this.series.version;
+    const progress = this.run?.progress ?? { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
+    const epochs = this.series.get("epoch")?.points ?? NO_POINTS;
+    return runAxis(epochs, progress, this.series.steps, this.run?.state === "running");
+  });
+
+  get run(): Run | undefined {
+    return typeof this.shown === "string" ? this.runs.get(this.shown) : undefined;
+  }
+
+  /** Show a run, or the cells without one, because the user said so. */
+  choose(shown: string | null): void {
+    this.#chosen = true;
+    history.pushState(null, "", addressOf(shown));
+    if (shown !== this.shown) this.#show(shown);
+  }
+
+  async #connected(): Promise<void> {
+    this.connection = "live";
+    this.notice = null;
+    this.#freshCells = true;
+    if (!this.loading) this.#watch();
+    try {
+      const runs = await readRuns();
+      this.#forgetRuns(runs);
+      this.#takeRuns(runs);
+      await this.#countLoose();
+    } catch (error) {
+      this.#failed(error, "The list of runs could not be read");
+    }
+    if (this.shown === undefined) this.#followAddress();
+    else if (this.loading && this.#reading === null) this.#show(this.shown);
+  }
+
+  #lost(): void {
+    if (this.connection !== "ended") this.connection = "lost";
+    this.#reading = null;
+  }
+
+  async #closing(command: string): Promise<void> {
+    this.command = command;
+    await keepAll(KEEP_MS);
+    this.connection = "ended";
+  }
+
+  /** Runs that the server knows no more leave the list; the one that is shown stays, with all that is drawn. */
+  #forgetRuns(known: readonly Run[]): void {
+    for (const id of [...this.runs.keys()]) {
+      if (id !== this.shown && !known.some((run) => run.id === id)) this.runs.delete(id);
+    }
+  }
+
+  #takeRuns(records: readonly Run[]): void {
+    for (const record of records) {
+      const earlier = this.runs.get(record.id);
+      if (record.id === this.shown && record.heartbeat !== earlier?.heartbeat) this.heard = Date.now();
+      // A record without a summary says nothing of it, so the earlier one stands.
+      this.runs.set(record.id, { ...(earlier?.summary && { summary: earlier.summary }), ...record });
+    }
+    if (!this.#chosen && this.shown !== undefined) this.#followNewest();
+  }
+
+  #takeCells(change: CellsChange): void {
+    if (change.run === null) this.looseCells = Math.max(this.looseCells, change.changed.length);
+    if (change.run !== this.shown) return;
+    // The first answer after a connection or a change of run is the whole: what it lacks was removed meanwhile.
+    if (this.#freshCells) {
+      for (const id of [...this.cells.keys()]) if (!change.changed.some((cell) => cell.id === id)) this.cells.delete(id);
+    }
+    this.#freshCells = false;
+    for (const cell of change.changed) this.cells.set(cell.id, cell);
+    for (const id of change.removed) this.cells.delete(id);
+  }
+
+  #takeFindings(findings: readonly Finding[]): void {
+    const own = findings.filter((finding) => finding.run === this.shown);
+    if (own.length > 0 || findings.length === 0) this.findings = own;
+  }
+
+  #takePoints(message: PointsMessage): void {
+    if (this.#reading === null && this.series.append(message)) this.heard = Date.now();
+  }
+
+  #resync(run: string | null): void {
+    if (run !== null && run === this.shown && this.#reading === null) void this.#read(run);
+  }
+
+  #followAddress(): void {
+    const named = readAddress(location.search);
+    this.#chosen = named !== undefined;
+    this.#show(named === undefined ? (newest(this.runs.values())?.id ?? null) : named);
+  }
+
+  /** Without a choice of the user the page goes on to a run that began later than the one it shows. */
+  #followNewest(): void {
+    const current = this.run;
+    const later = [...this.runs.values()].filter((run) =>
+      current ? run.created > current.created : this.cells.size === 0 || run.state === "running",
+    );
+    const next = newest(later);
+    if (next !== undefined) this.#show(next.id);
+  }
+
+  #show(shown: string | null): void {
+    this.shown = shown;
+    this.series.clear(shown);
+    this.cells.clear();
+    this.findings = [];
+    this.notice = null;
+    this.heard = Math.max(0, ...[this.run?.heartbeat, this.run?.created].map((time) => (time ?? 0) / 1000));
+    this.#freshCells = true;
+    this.#reading = null;
+    if (shown === null) {
+      this.loading = false;
+      this.#watch();
+    } else {
+      this.loading = true;
+      void this.#read(shown);
+    }
+  }
+
+  /** Read a run's series up to a cursor; the socket continues from there. */
+  async #read(run: string): Promise<void> {
+    const reading = {};
+    this.#reading = reading;
+    try {
+      const message = await readSeries(run, MOST_POINTS);
+      if (this.#reading !== reading) return;
+      this.series.replace(message);
+      this.loading = false;
+    } catch (error) {
+      if (this.#reading !== reading) return;
+      this.#failed(error, "The points of this run could not be read");
+    }
+    this.#reading = null;
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.shown !== undefined) this.#link.watch(this.shown, this.series.cursor);
+  }
+
+  async #countLoose(): Promise<void> {
+    this.looseCells = await countLooseCells().catch(() => this.looseCells);
+  }
+
+  #failed(error: unknown, what: string): void {
+    if (error instanceof RequestError && error.status === 404) {
+      this.notice = "This run is not in the store that this server shows.";
+    } else if (error instanceof RequestError || error instanceof WireError) {
+      this.notice = `${what}: ${error.message}.`;
+    } else {
+      return; // The connection was lost: that has its own notice, and `#connected` tries again.
+    }
+    this.loading = false;
+  }
+}
+
+/** The newest running run, else the newest. */
+export function newest(runs: Iterable<Run>): Run | undefined {
+  let found: Run | undefined;
+  for (const run of runs) if (found === undefined || isNewer(run, found)) found = run;
+  return found;
+}
+
+function isNewer(run: Run, than: Run): boolean {
+  const alive = Number(run.state === "running") - Number(than.state === "running");
+  return alive > 0 || (alive === 0 && run.created > than.created);
+}

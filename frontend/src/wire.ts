@@ -1,0 +1,307 @@
+/** What travels between server and page, mirrored from `agnez/wire.py`: the only place that checks shapes. */
+
+export type State = "running" | "finished" | "interrupted" | "failed" | "crashed";
+export type Severity = "info" | "warning" | "error";
+export type View = "live" | "figure";
+
+export interface Progress {
+  readonly epoch: number | null;
+  readonly epochs: number | null;
+  readonly step: number | null;
+  readonly stepsPerEpoch: number | null;
+}
+
+/** The last value and the extremes of a metric, as the store knows them. */
+export interface Summary {
+  readonly last: number;
+  readonly lastStep: number;
+  readonly min: number;
+  readonly minStep: number;
+  readonly max: number;
+  readonly maxStep: number;
+  readonly count: number;
+}
+
+/** A training. Times are microseconds since 1970 (UTC). `summary` is absent where the server left it out. */
+export interface Run {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string;
+  readonly state: State;
+  readonly reason: string | null;
+  readonly created: number;
+  readonly ended: number | null;
+  readonly heartbeat: number | null;
+  readonly progress: Progress;
+  readonly problems: readonly string[];
+  readonly summary?: Readonly<Record<string, Summary>>;
+}
+
+/** A tile of a dashboard. An html cell bears a `version` in place of its value. */
+export interface Cell {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly value: unknown;
+  readonly version: string | null;
+  readonly pos: number;
+  readonly description: string;
+  readonly metrics: readonly string[];
+  readonly view: View;
+  readonly epoch: number | null;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface CellsChange {
+  readonly run: string | null;
+  readonly changed: readonly Cell[];
+  readonly removed: readonly string[];
+}
+
+/** A sentence of the diagnosis with its evidence. */
+export interface Finding {
+  readonly id: string;
+  readonly run: string;
+  readonly kind: string;
+  readonly severity: Severity;
+  readonly sentence: string;
+  readonly advice: string;
+  readonly metric: string | null;
+  readonly firstStep: number | null;
+  readonly lastStep: number | null;
+}
+
+export interface SeriesPart {
+  readonly metric: string;
+  readonly steps: Float64Array;
+  readonly values: Float64Array;
+  readonly times: Float64Array;
+}
+
+/** Points of one run; every point with a number up to `cursor` is accounted for. */
+export interface PointsMessage {
+  readonly run: string;
+  readonly cursor: number;
+  readonly decimated: boolean;
+  readonly series: readonly SeriesPart[];
+}
+
+/** Says that a message is not what this page can read. */
+export class WireError extends Error {
+  override name = "WireError";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const VERSION = 1;
+const HEAD = 16;
+const STATES: readonly string[] = ["running", "finished", "interrupted", "failed", "crashed"];
+const SEVERITIES: readonly string[] = ["info", "warning", "error"];
+const NON_FINITE: Readonly<Record<string, number>> = { NaN, Infinity, "-Infinity": -Infinity };
+
+function fields(value: unknown, what: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new WireError(`${what} is no record`);
+  return value as Fields;
+}
+
+function text(record: Fields, key: string): string {
+  const value = record[key];
+  if (typeof value !== "string") throw new WireError(`${key} is no text`);
+  return value;
+}
+
+function textOr<T>(record: Fields, key: string, otherwise: T): string | T {
+  const value = record[key];
+  return typeof value === "string" ? value : otherwise;
+}
+
+function numberOr<T>(record: Fields, key: string, otherwise: T): number | T {
+  const value = record[key];
+  return typeof value === "number" ? value : otherwise;
+}
+
+function number(record: Fields, key: string): number {
+  const value = record[key];
+  if (typeof value !== "number") throw new WireError(`${key} is no number`);
+  return value;
+}
+
+/** Read a number that may be non-finite: JSON says those by name. */
+function anyNumber(record: Fields, key: string): number {
+  const value = record[key];
+  if (typeof value === "number") return value;
+  const named = typeof value === "string" ? NON_FINITE[value] : undefined;
+  if (named === undefined) throw new WireError(`${key} is no number`);
+  return named;
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each): each is string => typeof each === "string") : [];
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new WireError(`${what} is no list`);
+  return value;
+}
+
+/** Read an array of run records. */
+export function readRuns(value: unknown): Run[] {
+  return list(value, "runs").map(readRun);
+}
+
+/** Read one run record. */
+export function readRun(value: unknown): Run {
+  const record = fields(value, "a run");
+  const state = text(record, "state");
+  if (!STATES.includes(state)) throw new WireError(`a run's state is ${state}`);
+  const run: Run = {
+    id: text(record, "_id"),
+    project: textOr(record, "project", ""),
+    name: textOr(record, "name", text(record, "_id")),
+    state: state as State,
+    reason: textOr(record, "reason", null),
+    created: number(record, "created"),
+    ended: numberOr(record, "ended", null),
+    heartbeat: numberOr(record, "heartbeat", null),
+    progress: readProgress(record["progress"]),
+    problems: texts(record["problems"]),
+  };
+  return record["summary"] === undefined ? run : { ...run, summary: readSummaries(record["summary"]) };
+}
+
+function readProgress(value: unknown): Progress {
+  const record = value === null || value === undefined ? {} : fields(value, "progress");
+  return {
+    epoch: numberOr(record, "epoch", null),
+    epochs: numberOr(record, "epochs", null),
+    step: numberOr(record, "step", null),
+    stepsPerEpoch: numberOr(record, "steps_per_epoch", null),
+  };
+}
+
+function readSummaries(value: unknown): Record<string, Summary> {
+  const entries = Object.entries(fields(value, "summary"));
+  return Object.fromEntries(entries.map(([metric, each]) => [metric, readSummary(each)]));
+}
+
+function readSummary(value: unknown): Summary {
+  const record = fields(value, "a summary");
+  return {
+    last: anyNumber(record, "last"),
+    lastStep: number(record, "last_step"),
+    min: anyNumber(record, "min"),
+    minStep: number(record, "min_step"),
+    max: anyNumber(record, "max"),
+    maxStep: number(record, "max_step"),
+    count: number(record, "count"),
+  };
+}
+
+/** Read what the socket says of cells. */
+export function readCells(value: unknown): CellsChange {
+  const record = fields(value, "cells");
+  return {
+    run: textOr(record, "run", null),
+    changed: list(record["changed"] ?? [], "changed").map(readCell),
+    removed: texts(record["removed"]),
+  };
+}
+
+/** Read one cell record; what a foreign program left out gets a quiet default. */
+export function readCell(value: unknown): Cell {
+  const record = fields(value, "a cell");
+  return {
+    id: text(record, "_id"),
+    name: textOr(record, "name", ""),
+    type: textOr(record, "type", ""),
+    value: record["value"],
+    version: textOr(record, "version", null),
+    pos: numberOr(record, "pos", 0),
+    description: textOr(record, "description", ""),
+    metrics: texts(record["metrics"]),
+    view: record["view"] === "figure" ? "figure" : "live",
+    epoch: numberOr(record, "epoch", null),
+    rows: span(record, "rows"),
+    columns: span(record, "columns"),
+  };
+}
+
+function span(record: Fields, key: string): number {
+  return Math.max(1, Math.floor(numberOr(record, key, 1)) || 1);
+}
+
+/** Count the cells that name no run in an array of cell records. */
+export function countLooseCells(value: unknown): number {
+  return list(value, "values").filter((each) => typeof fields(each, "a cell")["run"] !== "string").length;
+}
+
+/** Read an array of finding records. */
+export function readFindings(value: unknown): Finding[] {
+  return list(value, "findings").map((each) => {
+    const record = fields(each, "a finding");
+    const severity = text(record, "severity");
+    if (!SEVERITIES.includes(severity)) throw new WireError(`a finding's severity is ${severity}`);
+    return {
+      id: text(record, "_id"),
+      run: text(record, "run"),
+      kind: text(record, "kind"),
+      severity: severity as Severity,
+      sentence: text(record, "sentence"),
+      advice: textOr(record, "advice", ""),
+      metric: textOr(record, "metric", null),
+      firstStep: numberOr(record, "first_step", null),
+      lastStep: numberOr(record, "last_step", null),
+    };
+  });
+}
+
+/** Read the run that `resync` names. */
+export function readResync(value: unknown): string | null {
+  return textOr(fields(value, "resync"), "run", null);
+}
+
+/** Read the command that opens the page again once this server is gone. */
+export function readClosing(value: unknown): string {
+  return textOr(fields(value, "closing"), "command", "agnez server");
+}
+
+/**
+ * Read a points message (docs/architecture.md has the layout).
+ *
+ * The columns are views of the message, not copies: the header's length is a multiple of 8, which keeps them aligned.
+ * They are read in the machine's byte order, which is little-endian wherever browsers run.
+ */
+export function readPoints(message: ArrayBuffer): PointsMessage {
+  if (message.byteLength < HEAD) throw new WireError("this points message is cut short");
+  const head = new DataView(message, 0, HEAD);
+  const version = head.getUint8(0);
+  if (version !== VERSION) throw new WireError(`points message of version ${version}; this page reads version ${VERSION}`);
+  const length = head.getUint32(4, true);
+  if (length % 8 !== 0 || HEAD + length > message.byteLength) throw new WireError("this points message is cut short");
+  const header = fields(JSON.parse(new TextDecoder().decode(new Uint8Array(message, HEAD, length))), "header");
+  return {
+    run: text(header, "run"),
+    cursor: head.getFloat64(8, true),
+    decimated: (head.getUint8(1) & 1) === 1,
+    series: readColumns(message, HEAD + length, list(header["series"], "series").map(readCount)),
+  };
+}
+
+function readCount(value: unknown): readonly [string, number] {
+  const [metric, count] = list(value, "a series");
+  if (typeof metric !== "string" || typeof count !== "number") throw new WireError("a series has no name or no count");
+  return [metric, count];
+}
+
+function readColumns(message: ArrayBuffer, start: number, counts: readonly (readonly [string, number])[]): SeriesPart[] {
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (message.byteLength - start !== 24 * total) throw new WireError("this points message has the wrong length");
+  let offset = start;
+  const column = (count: number): Float64Array => {
+    const view = new Float64Array(message, offset, count);
+    offset += 8 * count;
+    return view;
+  };
+  return counts.map(([metric, count]) => ({ metric, steps: column(count), values: column(count), times: column(count) }));
+}

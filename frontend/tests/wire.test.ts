@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { countLooseCells, readCell, readCells, readFindings, readPoints, readRun, WireError } from "../src/wire";
+
+type Column = readonly (number | string)[];
+interface Expected {
+  readonly run: string;
+  readonly cursor: number;
+  readonly decimated: boolean;
+  readonly series: readonly (readonly [string, Column, Column, Column])[];
+}
+
+const golden = new URL("../../tests/wire/", import.meta.url);
+const expected = JSON.parse(readFileSync(new URL("expected.json", golden), "utf8")) as Record<string, Expected | "refused">;
+
+function bytes(name: string): ArrayBuffer {
+  const file = readFileSync(new URL(`${name}.bin`, golden));
+  return Uint8Array.from(file).buffer;
+}
+
+function said(column: Float64Array): Column {
+  return Array.from(column, (value) => (Number.isFinite(value) ? value : String(value)));
+}
+
+describe("the golden points messages", () => {
+  test("all are expected, and all that is expected is there", () => {
+    const files = readdirSync(fileURLToPath(golden)).filter((name) => name.endsWith(".bin"));
+    expect(files.map((name) => name.slice(0, -4)).sort()).toEqual(Object.keys(expected).sort());
+  });
+
+  test.each(Object.entries(expected))("%s reads as Python wrote it, or is refused", (name, wanted) => {
+    if (wanted === "refused") {
+      expect(() => readPoints(bytes(name))).toThrow(WireError);
+      return;
+    }
+    const message = readPoints(bytes(name));
+    expect({ run: message.run, cursor: message.cursor, decimated: message.decimated }).toEqual({
+      run: wanted.run,
+      cursor: wanted.cursor,
+      decimated: wanted.decimated,
+    });
+    expect(message.series.map((part) => [part.metric, said(part.steps), said(part.values), said(part.times)])).toEqual(wanted.series);
+  });
+});
+
+const run = {
+  _id: "a1",
+  project: "digits",
+  name: "brave-heron-12",
+  config: {},
+  tags: [],
+  notes: "",
+  state: "running",
+  reason: null,
+  created: 1767225600000000,
+  ended: null,
+  heartbeat: null,
+  progress: { epoch: 3, epochs: 20, step: 135, steps_per_epoch: 45 },
+  summary: { loss: { last: "NaN", last_step: 4, min: 0.5, min_step: 2, max: "Infinity", max_step: 3, count: 5 } },
+  problems: ["the disk is full"],
+};
+
+test("a run keeps its non-finite numbers", () => {
+  const read = readRun(run);
+  expect(read.summary?.["loss"]).toMatchObject({ last: NaN, min: 0.5, max: Infinity });
+  expect(read.progress).toEqual({ epoch: 3, epochs: 20, step: 135, stepsPerEpoch: 45 });
+});
+
+test("a run whose summary was left out has none, not an empty one", () => {
+  const light: Record<string, unknown> = { ...run };
+  delete light["summary"];
+  expect("summary" in readRun(light)).toBe(false);
+});
+
+test.each([[null], ["run"], [{ ...run, state: "sleeping" }], [{ ...run, created: "now" }], [{ ...run, _id: 3 }]])(
+  "what is no run is refused: %j",
+  (value) => {
+    expect(() => readRun(value)).toThrow(WireError);
+  },
+);
+
+test("a foreign cell with only the script's fields gets quiet defaults", () => {
+  const cell = readCell({ _id: "x", name: "", type: "html", value: [], pos: 0, description: "" });
+  expect(cell).toMatchObject({ metrics: [], view: "live", rows: 1, columns: 1, version: null, epoch: null });
+});
+
+test("spans that make no sense count as one", () => {
+  expect(readCell({ _id: "x", rows: -2, columns: 2.7 })).toMatchObject({ rows: 1, columns: 2 });
+});
+
+test("a change of cells without a run says null", () => {
+  expect(readCells({ run: null, changed: [], removed: ["x"] })).toEqual({ run: null, changed: [], removed: ["x"] });
+});
+
+test("only cells that name no run are loose", () => {
+  expect(countLooseCells([{ _id: "a" }, { _id: "b", run: "r" }, { _id: "c", run: null }])).toBe(2);
+});
+
+test("a finding without a range still reads", () => {
+  const [finding] = readFindings([{ _id: "f", run: "r", kind: "plateau", severity: "info", sentence: "No progress." }]);
+  expect(finding).toMatchObject({ advice: "", metric: null, firstStep: null });
+});

@@ -1,0 +1,132 @@
+"""Real parts for the tests of the server: one that listens, a run to ask for, a client of its sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import requests
+import socketio
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from agnez.record import Json, Point, RunInfo
+from agnez.server.app import Application
+from agnez.store import Store
+
+
+class _Handler(WSGIRequestHandler):
+    disable_nagle_algorithm = True
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Log nothing."""
+
+
+class Served:
+    """Hold an application that listens, and talk to it."""
+
+    def __init__(self, app: Application, port: int) -> None:
+        self.app = app
+        self.port = port
+        self.host = f"127.0.0.1:{port}"
+        self.url = f"http://{self.host}"
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def call(self, method: str, path: str, json: Json = None, **options: object) -> requests.Response:
+        """Send a request; the path goes out as it is written."""
+        asked = requests.Request(method, self.url + path, json=json, **options)  # type: ignore[arg-type]
+        prepared = self.session.prepare_request(asked)
+        prepared.url = self.url + path
+        return self.session.send(prepared, timeout=20)
+
+
+@contextmanager
+def served(app: Application) -> Iterator[Served]:
+    server = make_server("127.0.0.1", 0, app.wsgi, threaded=True, request_handler=_Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    talk = Served(app, server.port)
+    try:
+        yield talk
+    finally:
+        talk.session.close()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def add_run(store: Store, name: str = "run", **facts: object) -> str:
+    """Record a small run and return its id."""
+    id = f"{name}-{uuid.uuid4().hex[:6]}"
+    facts = {"project": "digits", "created": time.time_ns() // 1000, "state": "finished"} | facts
+    info = RunInfo(id=id, name=name, **facts)  # type: ignore[arg-type]
+    with store.create_run(info) as file:
+        with file.transaction():
+            file.append([Point("loss", step, 1.0 / (1 + step), 1_000_000 * step) for step in range(100)])
+        store.publish(file.info())
+    return id
+
+
+class Listener:
+    """A real client of the sockets that keeps the events it gets, in order."""
+
+    def __init__(self, url: str, transports: list[str] | None = None) -> None:
+        self.events: list[tuple[str, Json]] = []
+        self._news = threading.Condition()
+        self.client = socketio.Client(reconnection=False)
+        for name in ("created", "updated", "patched", "removed"):
+            self.client.on(f"values {name}", self._keeper(name))
+        self.client.connect(url, transports=transports)
+
+    def call(self, method: str, *arguments: Json) -> list[Json]:
+        """Do a call and return the arguments of its ack."""
+        answers: list[list[Json]] = []
+        done = threading.Event()
+
+        def keep(*ack: Json) -> None:
+            answers.append(list(ack))
+            done.set()
+
+        self.client.emit(method, tuple(arguments), callback=keep)
+        assert done.wait(20), f"no ack for {method} {arguments}"
+        return answers[0]
+
+    def close(self) -> None:
+        """Hang up at once: a polite close of a websocket waits three seconds for an answer."""
+        if self.client.transport() == "websocket":
+            self.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
+            self.client.wait()
+        else:
+            self.client.disconnect()
+
+    def result(self, method: str, *arguments: Json) -> Json:
+        """Do a call that succeeds."""
+        ack = self.call(method, *arguments)
+        assert len(ack) == 2 and ack[0] is None, ack
+        return ack[1]
+
+    def error(self, method: str, *arguments: Json) -> dict[str, Json]:
+        """Do a call that fails."""
+        ack = self.call(method, *arguments)
+        assert len(ack) == 1 and isinstance(ack[0], dict), ack
+        return ack[0]
+
+    def wait_for(self, count: int) -> list[tuple[str, Json]]:
+        """Wait until so many events came, and return all."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.events) >= count, 20), self.events
+            return list(self.events)
+
+    def _keeper(self, name: str) -> Callable[[Json], None]:
+        def keep(record: Json) -> None:
+            with self._news:
+                self.events.append((name, record))
+                self._news.notify_all()
+
+        return keep

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+from serving import Served, add_run
+
+from agnez import wire
+from agnez._version import __version__
+from agnez.record import Finding
+from agnez.store import Store
+
+
+def test_runs_are_listed_newest_first_and_queried(server: Served, store: Store) -> None:
+    first = add_run(store, "first", created=1, config={"lr": 0.1})
+    second = add_run(store, "second", created=2, config={"lr": 0.2}, project="other")
+    runs = server.call("GET", "/runs").json()
+    assert [run["_id"] for run in runs] == [second, first]
+    assert runs[1]["summary"]["loss"]["count"] == 100
+    assert [run["_id"] for run in server.call("GET", "/runs?project=digits").json()] == [first]
+    assert [run["_id"] for run in server.call("GET", "/runs?config.lr[$gt]=0.15").json()] == [second]
+    assert server.call("GET", f"/runs/{first}?%24select=state").json() == {"_id": first, "state": "finished"}
+    assert server.call("GET", f"/runs/{first}").json() == runs[1]
+    assert server.call("GET", "/runs/nope").json()["name"] == "NotFound"
+    assert server.call("GET", f"/runs/{first}?project=other").status_code == 404
+
+
+def test_a_run_whose_process_is_gone_shows_as_crashed(server: Served, store: Store) -> None:
+    now = time.time_ns() // 1000
+    silent = add_run(store, "silent", state="running", heartbeat=now - 120_000_000, host="elsewhere", pid=1)
+    alive = add_run(store, "alive", state="running", heartbeat=now, host="elsewhere", pid=os.getpid())
+    assert server.call("GET", f"/runs/{silent}").json()["state"] == "crashed"
+    assert server.call("GET", f"/runs/{alive}").json()["state"] == "running"
+    assert [run["_id"] for run in server.call("GET", "/runs?state=crashed").json()] == [silent]
+
+
+def test_the_services_of_records_are_for_reading(server: Served, store: Store) -> None:
+    run = add_run(store)
+    for path in ("/runs", "/projects", "/findings", f"/runs/{run}"):
+        for method in ("PUT", "PATCH", "DELETE"):
+            answer = server.call(method, path, {"a": 1})
+            assert (answer.status_code, answer.json()["name"]) == (405, "MethodNotAllowed")
+    assert server.call("POST", "/runs", {"a": 1}).status_code == 405
+
+
+def test_projects_count_their_runs(server: Served, store: Store) -> None:
+    add_run(store, created=1)
+    newest = add_run(store, created=2)
+    other = add_run(store, created=3, project="a/b c")
+    projects = server.call("GET", "/projects").json()
+    assert projects == [
+        {"_id": "a/b c", "newest": other, "created": 3, "runs": 1},
+        {"_id": "digits", "newest": newest, "created": 2, "runs": 2},
+    ]
+    assert server.call("GET", "/projects/a%2Fb%20c").json()["runs"] == 1
+    assert server.call("GET", "/projects/nope").status_code == 404
+
+
+def test_findings_of_a_run(server: Served, store: Store) -> None:
+    run, other = add_run(store), add_run(store)
+    finding = Finding(run, "non-finite", "error", "The loss is NaN.", "Lower the rate.", "loss", 3, 5)
+    with store.open_run(run) as file, file.transaction():
+        file.write_findings([finding])
+    found = server.call("GET", f"/findings?run={run}").json()
+    assert found == [wire.finding_record(finding)]
+    assert server.call("GET", "/findings").json() == found
+    assert server.call("GET", f"/findings?run={other}").json() == []
+    assert server.call("GET", "/findings?run=nope").json() == []
+    assert server.call("GET", f"/findings/{found[0]['_id']}").json() == found[0]
+
+
+def test_a_series_comes_as_a_points_message(server: Served, store: Store) -> None:
+    run = add_run(store)
+    answer = server.call("GET", f"/runs/{run}/series")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    id, cursor, series, decimated = wire.read_points(answer.content)
+    assert (id, cursor, decimated, [each.metric for each in series]) == (run, 100, False, ["loss"])
+    assert np.array_equal(series[0].values, 1 / (1 + np.arange(100)))
+    _, _, rest, _ = wire.read_points(server.call("GET", f"/runs/{run}/series?after=90&metric=loss").content)
+    assert rest[0].steps.tolist() == list(range(90, 100))
+    _, _, few, decimated = wire.read_points(server.call("GET", f"/runs/{run}/series?max=10").content)
+    assert decimated and len(few[0]) <= 10 and few[0].values.max() == 1.0
+    assert wire.read_points(server.call("GET", f"/runs/{run}/series?metric=nope").content)[2] == []
+
+
+def test_a_series_that_cannot_be_given_is_a_json_error(server: Served, store: Store) -> None:
+    run = add_run(store)
+    for query in ("after=-1", "after=x", "max=9", "max=1000001", "max=", "after=1.5", "after=99999999999999999999"):
+        answer = server.call("GET", f"/runs/{run}/series?{query}")
+        assert (answer.status_code, answer.json()["name"]) == (400, "BadRequest")
+    assert server.call("GET", "/runs/nope/series").json()["name"] == "NotFound"
+    assert server.call("POST", f"/runs/{run}/series").status_code == 405
+
+
+def test_about_tells_who_serves(server: Served, store: Store) -> None:
+    server.app.viewers = lambda: 3
+    assert server.call("GET", "/about").json() == {
+        "app": "agnez",
+        "version": __version__,
+        "wire": wire.VERSION,
+        "store": store.id,
+        "pid": os.getpid(),
+        "viewers": 3,
+    }

@@ -1,0 +1,84 @@
+"""Write the golden points messages that both languages read: `python tests/wire/make.py`.
+
+Only `struct` and `json` are used, so that the messages do not depend on the code that they test.
+`expected.json` says of each file what a reader must find in it, or `"refused"` where it must refuse.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).parent
+Columns = tuple[list[float], list[float], list[float]]  # steps, values, times
+
+MESSAGES: dict[str, tuple[str, int, bool, dict[str, Columns]]] = {
+    "plain": (
+        "20260101-brave-heron",
+        5,
+        False,
+        {
+            "train/loss": ([0, 1, 2], [2.302585092994046, 1.5, 0.1], [1767225600.0, 1767225600.25, 1767225600.5]),
+            "val/loss": ([1, 2], [1.75, 0.30000000000000004], [1767225600.25, 1767225600.5]),
+        },
+    ),
+    "empty": ("quiet", 0, False, {}),
+    "no-points": ("quiet", 7, False, {"loss": ([], [], [])}),
+    "non-finite": (
+        "diverged",
+        4,
+        False,
+        {"loss": ([10, 11, 12, 13], [1.0, math.nan, math.inf, -math.inf], [1.0, 2.0, 3.0, 4.0])},
+    ),
+    "decimated": (
+        "long",
+        9007199254740991,
+        True,
+        {"batch/loss": ([0, 999_999, 1_000_000], [9.5, -1e-300, 1.7976931348623157e308], [0.0, 1.5, 3.0])},
+    ),
+    "out-of-order": ("rewound", 3, False, {"loss": ([5, 3, 5], [0.5, 0.3, 0.25], [1.0, 2.0, 3.0])}),
+    "other-alphabets": ("λάμδα", 1, False, {"Verlust/größe π": ([0], [3.141592653589793], [1.0])}),
+}
+
+
+def message(run: str, cursor: int, decimated: bool, series: dict[str, Columns], version: int = 1) -> bytes:
+    """Write one points message, column by column."""
+    names = [[name, len(columns[0])] for name, columns in series.items()]
+    header = json.dumps({"run": run, "series": names}, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    numbers = [number for columns in series.values() for column in columns for number in column]
+    head = struct.pack("<BBHId", version, int(decimated), 0, len(header), float(cursor))
+    return head + header + struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+def said(number: float) -> float | str:
+    """Say a number in JSON, as the wire does: non-finite ones by name."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def main() -> None:
+    """Write the messages and what is in them."""
+    expected: dict[str, object] = {}
+    for name, (run, cursor, decimated, series) in MESSAGES.items():
+        (HERE / f"{name}.bin").write_bytes(message(run, cursor, decimated, series))
+        columns = [[metric, *([said(number) for number in column] for column in each)] for metric, each in series.items()]
+        expected[name] = {"run": run, "cursor": cursor, "decimated": decimated, "series": columns}
+    plain = message(*MESSAGES["plain"])
+    refused = {
+        "refused-later-version": message(*MESSAGES["plain"], version=2),
+        "refused-cut-short": plain[:-8],
+        "refused-cut-in-the-head": plain[:10],
+        "refused-too-long": plain + bytes(8),
+    }
+    for name, broken in refused.items():
+        (HERE / f"{name}.bin").write_bytes(broken)
+        expected[name] = "refused"
+    (HERE / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
