@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ PATIENCE = 300.0  # seconds until the demo has to have trained
 def main() -> None:
     """Train, and take the pictures of the finished run; words of the command line go to `agnez demo`."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with demo(sys.argv[1:]) as address, sync_playwright() as playwright:
-        run = until(lambda: finished(address))
+    with demo(sys.argv[1:]) as (child, address), sync_playwright() as playwright:
+        run = finished_run(child, address)
         browser = playwright.chromium.launch(executable_path=chromium())
         for theme in ("light", "dark"):
             for suffix in SIZES:
@@ -38,8 +38,8 @@ def main() -> None:
 
 
 @contextmanager
-def demo(arguments: list[str]) -> Iterator[str]:
-    """Run `agnez demo` with a store and a port of its own; give the server's address."""
+def demo(arguments: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `agnez demo` with a store and a port of its own; give the process and its address."""
     with tempfile.TemporaryDirectory() as store, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -47,7 +47,7 @@ def demo(arguments: list[str]) -> Iterator[str]:
         command = [str(Path(sys.executable).with_name("agnez")), "demo", "--no-browser", *arguments]
         child = subprocess.Popen(command, env={**os.environ, "AGNEZ_DIR": store, "AGNEZ_PORT": str(port)})
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield child, f"http://127.0.0.1:{port}"
         finally:
             child.send_signal(signal.SIGINT)
             child.wait(30)
@@ -63,14 +63,14 @@ def finished(address: str) -> str | None:
     return next((run["_id"] for run in runs if run["state"] == "finished"), None)
 
 
-def until(ask: Callable[[], str | None]) -> str:
-    """Ask until there is an answer."""
+def finished_run(child: subprocess.Popen[bytes], address: str) -> str:
+    """Wait for the demo's run to finish, and return its id."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if answer := ask():
-            return answer
+    while child.poll() is None and time.monotonic() < deadline:
+        if run := finished(address):
+            return run
         time.sleep(0.5)
-    sys.exit(f"the demo did not finish within {PATIENCE:.0f} seconds")
+    sys.exit(f"the demo ended, or did not finish its run within {PATIENCE:.0f} seconds")
 
 
 def take(browser: Browser, address: str, theme: str, suffix: str) -> None:

@@ -93,6 +93,11 @@ class Journal:
             self._batches.flush()
             self._first_step, self._batches = self.step, None
 
+    def flush_epoch(self) -> None:
+        """Write what waits of an epoch that seems to be over; a batch that still comes is written too."""
+        if self._batches is not None:
+            self._batches.flush()
+
     def test(self, values: Mapping[str, object]) -> None:
         """Write metrics that were measured beside the training."""
         named = {f"test/{name}": value for name, value in values.items()}

@@ -5,48 +5,27 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from agnez import session
 from agnez.callbacks.choice import choose
 from agnez.callbacks.fit_watch import FitWatch
 from agnez.callbacks.journal import Journal, UpdateFrequency
-from agnez.errors import BadValueError, MissingExtraError
+from agnez.callbacks.keras_backend import require_keras
+from agnez.errors import BadValueError
 from agnez.notice import say
-from agnez.optional import require
 from agnez.record import State
 from agnez.run import RendererName, Run
 from agnez.scalars import Tensor
 from agnez.session import ServerName
 
-_BACKENDS = ("torch", "tensorflow", "jax")
-
-
-def _require_keras() -> Any:
-    try:
-        return require("keras", "keras")
-    except ModuleNotFoundError as error:
-        if error.name not in _BACKENDS:
-            raise
-        raise MissingExtraError(_missing_backend(error.name)) from error
-
-
-def _missing_backend(name: str) -> str:
-    there = [other for other in _BACKENDS if find_spec(other) is not None]
-    if there:
-        return f"Keras is set to its backend {name}, which is not installed: set KERAS_BACKEND={there[0]}, which is"
-    return (
-        f"Keras has no backend: pip install 'agnez[torch]' and set KERAS_BACKEND=torch, or pip install {name} "
-        "(Keras runs on torch, tensorflow or jax)"
-    )
-
-
 if TYPE_CHECKING:
     import keras
 else:
-    keras = _require_keras()
+    keras = require_keras()
 
 from agnez.callbacks.keras_norms import WeightNorms
 
@@ -75,10 +54,10 @@ def _guarded(hook: _Hook[_P]) -> _Hook[_P]:
 class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras carries no types
     """Show a training of Keras in the browser, batch by batch: `model.fit(..., callbacks=[AgnezCallback()])`.
 
-    All arguments are optional. `project`, `name`, `config`, `tags`, `notes`, `dir`, `port`, `open_browser`, `server` and
-    `renderer` are those of `agnez.init`. Where none of them is given and `agnez.init` has made a run, the callback
-    records into that one and leaves its end to you. Otherwise a run of its own starts with the first `fit`, and later
-    fits of the same callback go on with it.
+    All arguments are optional. `project`, `name`, `config`, `tags`, `notes`, `dir`, `port`, `open_browser`, `server`
+    and `renderer` are those of `agnez.init`. Where `agnez.init` has made a run and none of the first seven is given,
+    the callback records into that run and leaves its end to you. Otherwise a run of its own starts with the first
+    `fit`, and later fits of the same callback go on with it.
 
     `update_freq` is "batch", "epoch" or a number of batches, as in Keras' own callbacks: how often the metrics of
     batches are recorded. Metrics of epochs always are, as are the norms of the layers' weights: `log=None` leaves
@@ -90,7 +69,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
     """
 
     async_safe = True
-    """Keras calls the batch hooks on threads of its own, and the loop does not wait for the device to tell its metrics."""
+    """Keras calls the batch hooks on threads of its own: the loop does not wait for the device to tell its metrics."""
 
     def __init__(
         self,
@@ -151,13 +130,14 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
     @property
     def run(self) -> Run | None:
         """Return the run that is recorded into; None before the first fit."""
-        if self._watch is not None:
-            self._watch.check()
+        self._see_left()
         return None if self._journal is None else self._journal.run
 
     @_guarded
     def on_train_begin(self, logs: _Logs = None) -> None:
         """Begin, or go on with, the run."""
+        if self._watch is not None:
+            self._watch.leave()
         journal = self._open()
         journal.run.prepare_figures()
         if self._owns_run and journal.run.state != "running":
@@ -168,9 +148,11 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             steps_per_epoch=params.get("steps"),
             stride=getattr(self._model, "steps_per_execution", 1),
         )
-        self._norms = None  # other layers may train now
+        self._norms = None  # the model may have been changed since the last fit
         self._fitting = True
         self._watch = FitWatch.begin(_FOLDER, keras.callbacks.CallbackList.on_train_begin.__code__, self._left)
+        if self._watch is not None:
+            journal.run.on_close(self._watch.check)
 
     @_guarded
     def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
@@ -208,8 +190,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
     @_guarded
     def on_test_begin(self, logs: _Logs = None) -> None:
         """Begin an evaluation: one outside of `fit` needs a run, too."""
-        if self._watch is not None:
-            self._watch.check()
+        self._see_left()
         if not self._fitting:
             self._open()
 
@@ -224,14 +205,14 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
 
     def _open(self) -> Journal:
         """Return the journal of the callback's run, which the first call makes or finds."""
-        if self._watch is not None:
-            self._watch.check()
         if self._journal is None or self._journal.run.closed:
             run = None if self._asks_for_a_run() else session.current()
             self._owns_run = run is None or run.kept
             if run is None or run.kept:
                 run = session.init(**self._order)
                 run.kept = True
+                # With the callback goes the run: a search over hundreds of trainings must not keep them all open.
+                weakref.finalize(self, _finish_aside, run).atexit = False
             self._journal = Journal(run, self._measuring["update_freq"])
         return self._journal
 
@@ -241,9 +222,10 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
     def _measured(self, logs: Mapping[str, object]) -> dict[str, object]:
         named = {_epoch_name(name): value for name, value in logs.items()}
         if "learning_rate" not in named:
-            # Keras' schedules have told it by now if it was they that set it; else it rests on the device, as a tensor.
             rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-            named |= {} if rate is None else {"learning_rate": rate}
+            if rate is not None:
+                # A copy, which stays on the device: on JAX the next step takes the optimizer's own memory.
+                named["learning_rate"] = rate if isinstance(rate, float) else keras.ops.copy(rate)
         return named
 
     def _weight_norms(self) -> list[tuple[tuple[str, ...], Tensor]]:
@@ -257,16 +239,18 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             self._stumble("weight norms", error)
             return []
 
+    def _see_left(self) -> None:
+        if self._watch is not None:
+            self._watch.check()
+
+    @_guarded
     def _left(self, state: State, reason: str | None) -> None:
-        """Tell that an exception ended the fit. A finalizer may call this: nothing may be raised."""
+        """Tell that an exception ended the fit."""
         self._fitting, self._watch = False, None
-        try:
-            if self._journal is not None:
-                self._journal.leave_epoch()
-                if self._owns_run:
-                    self._journal.run.mark(state, reason)
-        except Exception as error:  # as above
-            self._stumble("the end of a fit", error)
+        if self._journal is not None:
+            self._journal.flush_epoch()
+            if self._owns_run:
+                self._journal.run.mark(state, reason)
 
     def _stumble(self, where: str, error: Exception) -> None:
         """Tell of a fault of ours, once."""
@@ -289,6 +273,11 @@ def _epoch_name(name: str) -> str:
     if name.startswith("learning_rate"):
         return name
     return f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}"
+
+
+def _finish_aside(run: Run) -> None:
+    """Finish a run on a thread of its own, for it may take a second, and a finalizer may be called anywhere."""
+    threading.Thread(target=run.finish, name="agnez-finish").start()
 
 
 def _check_update_freq(given: object) -> None:

@@ -13,6 +13,8 @@ from agnez.scalars import Tensor
 Values: TypeAlias = Sequence[Any]
 """The values of variables, as the backend has them."""
 
+Measure: TypeAlias = Callable[[Values], Tensor]
+
 
 class WeightNorms:
     """Measure the norms of the layers that hold weights, and of all weights together.
@@ -30,13 +32,17 @@ class WeightNorms:
             shown.index(name) if name in shown else len(shown) for name, weights in found.items() for _ in weights
         )
         self._names = (*(f"weights/{name}" for name in shown), "weights/global")
-        self._norms = _BACKENDS[keras.backend.backend()](self._layers, len(shown)) if self._variables else None
+        self._measure: Measure | None = None
+        self._shown = len(shown)
 
     def measure(self) -> list[tuple[tuple[str, ...], Tensor]]:
         """Return the names, and one vector with a norm for each, on the model's device; nothing for no weights."""
-        if self._norms is None:
+        if not self._variables:
             return []
-        return [(self._names, self._norms([each.value for each in self._variables]))]
+        values = [each.value for each in self._variables]
+        if self._measure is None:
+            self._measure = _BACKENDS[keras.backend.backend()](values, self._layers, self._shown)
+        return [(self._names, self._measure(values))]
 
 
 def _named_layers(layer: Any, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
@@ -68,7 +74,7 @@ def _own_weights(layer: Any) -> list[Any]:
     return [each for each in layer._trainable_variables if keras.backend.is_float_dtype(each.dtype)]
 
 
-def _torch_norms(layers: tuple[int, ...], count: int) -> Callable[[Values], Tensor]:
+def _torch_norms(values: Values, layers: tuple[int, ...], count: int) -> Measure:
     import torch
 
     from agnez.callbacks.torch_norms import layer_norms, tensor_norms
@@ -80,29 +86,32 @@ def _torch_norms(layers: tuple[int, ...], count: int) -> Callable[[Values], Tens
     return measure
 
 
-def _tensorflow_norms(layers: tuple[int, ...], count: int) -> Callable[[Values], Tensor]:
+def _tensorflow_norms(values: Values, layers: tuple[int, ...], count: int) -> Measure:
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def measure(values: Values) -> Any:
+    def measure(values: Values) -> Tensor:
         squares = tf.stack([tf.reduce_sum(tf.square(tf.cast(each, tf.float32))) for each in values])
         sums = tf.math.unsorted_segment_sum(squares, tf.constant(layers), count + 1)
-        return tf.sqrt(tf.concat([sums[:count], [tf.reduce_sum(sums)]], 0))
+        norms: Tensor = tf.sqrt(tf.concat([sums[:count], [tf.reduce_sum(sums)]], 0))
+        return norms
 
-    return lambda values: measure(list(values))  # type: ignore[no-any-return]
+    # One graph for this model. Through the function itself, TensorFlow would warn of many graphs after some fits.
+    specs = [tf.TensorSpec(each.shape, each.dtype) for each in values]
+    graph = tf.function(measure).get_concrete_function(specs)
+    return lambda values: graph([tf.convert_to_tensor(each) for each in values])
 
 
-def _jax_norms(layers: tuple[int, ...], count: int) -> Callable[[Values], Tensor]:
+def _jax_norms(values: Values, layers: tuple[int, ...], count: int) -> Measure:
     import jax
     import jax.numpy as jnp
 
-    @jax.jit  # type: ignore[untyped-decorator]
-    def measure(values: Values) -> Any:
+    def measure(values: Values) -> Tensor:
         squares = jnp.stack([jnp.sum(jnp.square(each.astype(jnp.float32))) for each in values])
         sums = jnp.zeros(count + 1).at[jnp.array(layers)].add(squares)
-        return jnp.sqrt(jnp.append(sums[:count], sums.sum()))
+        norms: Tensor = jnp.sqrt(jnp.append(sums[:count], sums.sum()))
+        return norms
 
-    return measure
+    return jax.jit(measure)  # type: ignore[no-any-return]  # JAX carries no types
 
 
 _BACKENDS = {"torch": _torch_norms, "tensorflow": _tensorflow_norms, "jax": _jax_norms}

@@ -128,6 +128,7 @@ def draw_curves(curves: Curves) -> Figure:
     _mark_gaps(ax, curves.lines)
     title = _write_labels(ax, curves)
     values = _add_legend(ax, list(zip(entries, artists, strict=True)), columns) if len(entries) > 1 else []
+    figure.set_label(_said(curves))
     _forbid_tex(figure)
     _connect(figure, curves, artists, title, values)
     return figure
@@ -197,6 +198,7 @@ def _dress(ax: Axes) -> None:
     """Clear the axes of everything but hairlines and the ticks' labels."""
     for spine in ax.spines.values():
         spine.set_visible(False)
+        spine.set_edgecolor(tokens.LINE.light)
     ax.patch.set_facecolor(tokens.PANEL.light)
     ax.patch.set_alpha(0.0)
     ax.set_axisbelow(True)
@@ -242,26 +244,24 @@ def _draw_line(ax: Axes, line: Line, style: _Style) -> Line2D:
 
 def _set_scales(ax: Axes, curves: Curves) -> None:
     """End both axes on round numbers, so that they change in steps while the curves grow."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+    from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter, ScalarFormatter
 
     x = np.concatenate([np.empty(0), *(line.x for line in curves.lines)])
     y = np.concatenate([np.empty(0), *(line.y for line in curves.lines)])
     y = y[np.isfinite(y)]
     steps = [1, 2, 5, 10]
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=steps, integer=curves.x_label in ("epoch", "step"), min_n_ticks=1))
-    ax.yaxis.set_major_locator(MaxNLocator(6, steps=steps))
-    ax.xaxis.set_major_formatter(FuncFormatter(_plain_number))
+    plain = {"useOffset": False, "useMathText": False, "useLocale": False}
+    ax.xaxis.set_major_formatter(ScalarFormatter(**plain))
     ax.yaxis.set_major_formatter(
-        PercentFormatter(xmax=1.0, symbol=" %") if curves.percent else FuncFormatter(_plain_number)
+        PercentFormatter(xmax=1.0, symbol=" %") if curves.percent else ScalarFormatter(**plain)
     )
     left, right = (float(x.min()), float(x.max())) if len(x) else (0.0, 1.0)
     low, high = (float(y.min()), float(y.max())) if len(y) else (0.0, 1.0)
     ax.set_xlim(_spread(left, right))
-    ax.set_ylim(_round_out(low, high, floor=0.0 if low >= 0 else None, ceiling=1.0 if curves.percent else None))
-
-
-def _plain_number(value: float, _position: int | None = None) -> str:
-    return f"{value:.6g}"
+    bottom, top, step = _round_out(low, high, floor=0.0 if low >= 0 else None, ceiling=1.0 if curves.percent else None)
+    ax.set_ylim(bottom, top)
+    ax.yaxis.set_major_locator(MultipleLocator(step))
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
@@ -272,22 +272,23 @@ def _spread(low: float, high: float) -> tuple[float, float]:
     return (low if low == 0 else low - by), high + by
 
 
-def _round_out(low: float, high: float, *, floor: float | None, ceiling: float | None) -> tuple[float, float]:
-    """Widen a range to the ticks around it, but not past a floor or a ceiling that the numbers respect."""
+def _round_out(low: float, high: float, *, floor: float | None, ceiling: float | None) -> tuple[float, float, float]:
+    """Widen a range to the ticks around it, but not past a floor or a ceiling that the numbers respect.
+
+    Give its two ends and the distance of its ticks.
+    """
     from matplotlib.ticker import MaxNLocator
 
     least = abs(high) * 0.1 or 1.0
     if high - low < abs(high) * 1e-9:
         low, high = low - least, high + least
     by = (high - low) * 0.04
-    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low - by, high + by)
+    bottom = low - by if floor is None else max(low - by, floor)
+    top = high + by if ceiling is None or high > ceiling else min(high + by, ceiling)
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(bottom, top)
     bottom, top = float(ticks[0]), float(ticks[-1])
-    if floor is not None:
-        bottom = max(bottom, floor)
-    if ceiling is not None and high <= ceiling:
-        top = min(top, ceiling)
     room = (top - bottom) * 0.02  # for half a line's width at either end
-    return bottom - room, top + room
+    return bottom - room, top + room, float(ticks[1] - ticks[0])
 
 
 def _mark_gaps(ax: Axes, lines: tuple[Line, ...]) -> None:
@@ -310,14 +311,17 @@ def _mark_gaps(ax: Axes, lines: tuple[Line, ...]) -> None:
     )
 
 
+def _said(curves: Curves) -> str:
+    return curves.title if curves.epoch is None else f"{curves.title} · epoch {curves.epoch}"
+
+
 def _write_labels(ax: Axes, curves: Curves) -> Text:
     """Write the title above the axes and the name of x below them; give the title's text."""
     width, height = _size(ax)
-    said = curves.title if curves.epoch is None else f"{curves.title} · epoch {curves.epoch}"
     title = ax.text(
         (_EDGE - _LEFT) / width,
         1 + 13 / height,
-        said,
+        _said(curves),
         transform=ax.transAxes,
         fontsize=13,
         fontweight="bold",

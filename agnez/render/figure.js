@@ -162,7 +162,7 @@ window.agnezFigure = window.agnezFigure || (function () {
       const curves = axes.pathsContainer.node();
       axes.axes.selectAll(".mpld3-xgrid, .mpld3-ygrid").each(function () { curves.parentNode.insertBefore(this, curves); });
     }
-    figure.canvas.attr("viewBox", "0 0 " + figure.width + " " + figure.height).attr("role", "img");
+    figure.canvas.attr("viewBox", "0 0 " + figure.width + " " + figure.height);
     if (own) figure.toolbar.toolbar.attr("x", figure.width - 56).attr("y", 4);
   }
 

@@ -24,7 +24,7 @@ _PIXELS_MOST = 4_000_000
 _DRAWING = Template("""\
 <style>
 $css</style>
-<div class="agnez-figure$kind" id="$id" style="background:$background"></div>
+<div class="agnez-figure$kind" id="$id" role="figure" aria-label="$alt" style="background:$background"></div>
 <script type="application/json" id="$id-spec">$spec</script>
 <script src="$address$d3"></script>
 <script src="$address$mpld3"></script>
@@ -64,6 +64,7 @@ def figure_html(figure: Figure, *, themed: bool = False, artists: Mapping[str, A
         css=tokens.theme_css() + _resource("figure.css") + drawn.css.replace("</", "<\\/"),
         kind=" agnez-own" if themed else "",
         id="fig-" + hashlib.blake2s(spec.encode(), digest_size=8).hexdigest(),
+        alt=markup.escape(_description(figure)),
         background="transparent" if themed else _background(figure),
         spec=spec,
         address=ADDRESS,
@@ -139,9 +140,9 @@ def _background(figure: Figure) -> str:
 
 
 def _description(figure: Figure) -> str:
-    titles = [text.get_text() for text in figure.texts]
+    titles = [str(figure.get_label()), *(text.get_text() for text in figure.texts)]
     titles += [ax.get_title() for ax in figure.axes]
-    said = ", ".join(title for title in titles if title)
+    said = ", ".join(" ".join(title.split()) for title in titles if title)
     return f"Figure: {said}" if said else "Figure without a title"
 
 

@@ -20,8 +20,9 @@ _log = logging.getLogger(__name__)
 
 Mode: TypeAlias = Literal["process", "thread"]
 
-# The process is the default: with a set of three figures every two seconds, a loop in pure Python is 13 % slower beside
-# a thread that draws them and 3 % beside a helper; one in NumPy's kernels 14 % and 7 % (bench/render.py, two busy cores).
+# The process is the default: with a set of three figures every two seconds, a loop in pure Python is 13 to 18 % slower
+# beside a thread that draws them and 3 to 10 % beside a helper; one in NumPy's kernels 14 to 30 % and 7 to 8 %
+# (bench/render.py, on two cores that other work kept busy too, so the differences say more than the numbers).
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from agnez.render import tokens
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 Spec = dict[str, Any]
 
 _IMAGES_MOST = 4
 _SCALES = ("linear", "log")
-_COLOR_KEYS = frozenset({"color", "edgecolor", "facecolor", "edgecolors", "facecolors", "axesbg"})
+_COLOR_KEYS = frozenset(
+    {"color", "edgecolor", "facecolor", "edgecolors", "facecolors", "axesbg", "fontcolor", "axiscolor"}
+)
 _OUR_DASHES = {"6,6": "5,3.5", "4,4,2,4": "7,3,1.5,3", "2,2": "1.5,3"}
 
 
@@ -40,25 +43,27 @@ def figure_spec(figure: Figure, *, themed: bool, artists: Mapping[str, Any]) -> 
         Unconvertible: the figure has something that mpld3 can't draw.
     """
     check_convertible(figure)
-    drawn = _export(figure)
-    _write_figure_texts(figure, drawn.spec)
+    from agnez.render.exporter import export
+
+    drawn = Drawn(*export(figure))
     _renew_ids(drawn.spec["plugins"], artists)
     # mpld3 takes points for pixels; in a user's figure lines and texts would be too small for their room
     scale = 1.0 if themed else figure.dpi / 72
-    for ax, axes in zip(figure.axes, drawn.spec["axes"], strict=True):
+    for axes in drawn.spec["axes"]:
         _size(axes, scale)
-        if themed:
-            _count_ticks(ax, axes)
     if themed:
+        for ax, axes in zip(figure.axes, drawn.spec["axes"], strict=True):
+            _count_ticks(ax, axes)
         _theme(drawn.spec, _color_variables())
     return drawn
 
 
 def check_convertible(figure: Figure) -> None:
     """Raise Unconvertible when mpld3 can't draw the figure, or would draw it wrong."""
-    if not figure.axes:
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    if not shown:
         raise Unconvertible("the figure has no axes")
-    for ax in figure.axes:
+    for ax in shown:
         _check_axes(ax)
     if sum(len(ax.images) for ax in figure.axes) > _IMAGES_MOST:
         raise Unconvertible(f"mpld3 is slow with more than {_IMAGES_MOST} images")
@@ -74,44 +79,21 @@ def _check_axes(ax: Axes) -> None:
             raise Unconvertible(f"mpld3 doesn't know the {scale} scale")
     if any(type(child).__name__ in ("Table", "Quiver", "Barbs") for child in ax.get_children()):
         raise Unconvertible("mpld3 doesn't draw tables and arrows of a field")
+    if any(getattr(text, "arrow_patch", None) is not None for text in ax.texts):
+        raise Unconvertible("mpld3 doesn't draw the arrows of annotations")
+    if any(_is_formula(text) for text in _texts(ax) if text.get_visible()):
+        raise Unconvertible("mpld3 doesn't draw formulas")
 
 
-def _export(figure: Figure) -> Drawn:
-    """Let mpld3 walk over the figure."""
-    from mpld3.mpld3renderer import MPLD3Renderer
-    from mpld3.mplexporter import Exporter
-
-    renderer = MPLD3Renderer()
-    # mpld3 would save a picture of the figure first, only to settle its layout: this settles it in a fifth of the time
-    figure.draw_without_rendering()
-    Exporter(renderer, close_mpl=False).crawl_fig(figure)
-    _, spec, css, javascript = renderer.finished_figures[0]
-    return Drawn(spec, css, javascript)
+def _texts(ax: Axes) -> list[Text]:
+    legend = ax.get_legend()
+    return [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label, *(legend.get_texts() if legend else ())]
 
 
-def _write_figure_texts(figure: Figure, spec: Spec) -> None:
-    """Add the texts that belong to the figure itself (its super title), which mpld3 leaves out."""
-    from mpld3.mpld3renderer import TEXT_HA_DICT, TEXT_VA_DICT
-    from mpld3.mplexporter.utils import get_text_style
-    from mpld3.utils import get_id
-
-    for text in figure.texts:
-        if not text.get_text() or not text.get_visible():
-            continue
-        style = get_text_style(text)
-        to_figure = text.get_transform() - figure.transFigure
-        spec["axes"][0]["texts"].append(
-            {
-                "text": text.get_text(),
-                "position": [float(part) for part in to_figure.transform(text.get_position())],
-                "coordinates": "figure",
-                "h_anchor": TEXT_HA_DICT[style["halign"]],
-                "v_baseline": TEXT_VA_DICT.get(style["valign"], "auto"),
-                "rotation": -style["rotation"],
-                **{key: style[key] for key in ("fontsize", "color", "alpha", "zorder")},
-                "id": get_id(text),
-            }
-        )
+def _is_formula(text: Text) -> bool:
+    """Tell whether matplotlib would set a text as a formula: it holds an even number of bare dollar signs."""
+    dollars = text.get_text().replace("\\$", "").count("$")
+    return text.get_parse_math() and dollars > 0 and dollars % 2 == 0
 
 
 def _renew_ids(plugins: list[Spec], artists: Mapping[str, Any]) -> None:
@@ -150,9 +132,6 @@ def _count_ticks(ax: Axes, axes: Spec) -> None:
         limits = axis.get_view_interval()
         ticks = axis.get_majorticklocs()
         described["nticks"] = max(1, round((limits[1] - limits[0]) / (ticks[1] - ticks[0]))) if len(ticks) > 1 else 1
-        if described["tickformat_formatter"] != "percent":
-            described["tickformat"] = None
-            described["tickformat_formatter"] = ""
 
 
 def _color_variables() -> dict[str, str]:

@@ -32,8 +32,8 @@ SERIES = (
     Token("series-2", "#d9603b", "#f08a66"),
     Token("series-3", "#4f5bd5", "#8d97ff"),
     Token("series-4", "#b8860b", "#e0b94c"),
-    Token("series-5", "#8e4a9e", "#cf93de"),
-    Token("series-6", "#3d8bbd", "#7dbfe8"),
+    Token("series-5", "#712572", "#b981c7"),
+    Token("series-6", "#3d8bbd", "#aadaf8"),
 )
 
 TOKENS = (PANEL, INK, SECOND, THIRD, LINE, GRID, ERROR, *SERIES)

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _YEAR = "public, max-age=31536000, immutable"
+_HOUR = "public, max-age=3600"
 _REVALIDATE = "no-cache"
+_MANIFEST = "manifest.json"
 _ASSETS = Path(str(files("agnez.server").joinpath("assets")))
 _POINTS = range(10, 1_000_001)
 
@@ -77,7 +79,7 @@ def create_app(
     flask = Flask("agnez.server", static_folder=None, template_folder=str(files("agnez.templates")))
     socketio = _sockets(flask)
     origin = f"server-{uuid.uuid4().hex}"
-    viewers = Viewers(socketio.server)
+    viewers = Viewers(socketio.server, largest=rest.LARGEST_BODY)
     announce = feathers.announcer(viewers, "values")
     values = Values(store, announce, origin, pagination=pagination, multi=multi)
     services: Mapping[str, Service] = {
@@ -131,18 +133,18 @@ def _add_page(flask: Flask, hosts: Sequence[str]) -> None:
     @flask.get("/assets/<path:name>")
     def assets(name: str) -> Response:
         path = asset_path(name.removeprefix("mpld3/")) if name.startswith("mpld3/") else _inside(_ASSETS, name)
-        if path is None:
+        if path is None or name == _MANIFEST:
             raise NotFoundError(f"{request.path} does not exist")
         response = send_file(path, conditional=True)
         # The names of what Vite builds bear a hash of what is in them.
-        response.headers["Cache-Control"] = _REVALIDATE if request.path.startswith(MPLD3) else _YEAR
+        response.headers["Cache-Control"] = _HOUR if request.path.startswith(MPLD3) else _YEAR
         return response
 
 
 def _entry() -> tuple[str, list[str]] | None:
     """Return the addresses of the built script and of its styles; None where nothing was built."""
     try:
-        manifest = json.loads((_ASSETS / "manifest.json").read_text("utf-8"))
+        manifest = json.loads((_ASSETS / _MANIFEST).read_text("utf-8"))
         entry = next(chunk for chunk in manifest.values() if chunk.get("isEntry"))
         return f"/assets/{entry['file']}", [f"/assets/{style}" for style in entry.get("css", [])]
     except (OSError, ValueError, KeyError, StopIteration):
@@ -224,8 +226,8 @@ def _add_static(flask: Flask, folder: Path) -> None:
             raise NotFoundError(f"{request.path} does not exist")
         response = send_file(path, conditional=True)
         response.headers["Cache-Control"] = _REVALIDATE
-        # A document of the user's opens, but in an origin of its own: its scripts are not ours.
-        response.headers["Content-Security-Policy"] = "sandbox"
+        if (response.mimetype or "").endswith(("html", "xml")):  # SVG is XML
+            response.headers["Content-Security-Policy"] = "sandbox"  # it opens, but no script of it acts as ours
         return response
 
 

@@ -14,6 +14,7 @@ from agnez.server import ports
 from agnez.server.tab import open_tab
 from agnez.settings import Settings
 from agnez.store import Store
+from agnez.wire import dump
 
 if TYPE_CHECKING:
     from agnez.server.follower import Follower
@@ -230,3 +231,15 @@ class _Quiet(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Log nothing."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what no application saw, such as a request line without an end, in the shape of all errors."""
+        from agnez.server.service import error_of
+
+        body = dump(error_of(code, message or "This request cannot be read")).encode()
+        self.send_response(code, message)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)

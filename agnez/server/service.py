@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -140,6 +141,8 @@ def error_object(error: Exception) -> dict[str, Json]:
         if isinstance(error, kind):
             return error_of(code, str(error))
     log.error("a call failed", exc_info=error)
+    if isinstance(error, sqlite3.OperationalError):  # a full disk, a file that another process holds for too long
+        return error_of(503, f"The store does not answer: {error}")
     return error_of(500, str(error) if isinstance(error, AgnezError) else "The server failed; its log says why")
 
 

@@ -22,14 +22,17 @@ log = logging.getLogger(__name__)
 MOST_PACKETS = 1000
 MOST_CHARACTERS = 64_000_000
 _FEW = 8
+_CHUNK = 65536
+"""Bytes to take from a websocket at once; with the 4096 that simple-websocket takes, large records are slow."""
 
 
 class Viewers:
     """Hold the clients of a Socket.IO server."""
 
-    def __init__(self, server: socketio.Server) -> None:
+    def __init__(self, server: socketio.Server, *, largest: int) -> None:
+        """`largest` is how many bytes one message of a client may have."""
         self._server = server
-        self._connections = _follow_connections(server)
+        self._connections = _follow_connections(server, largest)
 
     def tell(self, event: str, *arguments: Json, namespace: str = "/") -> None:
         """Send an event to every client of a namespace. Call it from one thread at a time to keep events in order."""
@@ -70,13 +73,13 @@ def _characters(client: Any) -> int:
     return sum(len(each.data) for each in client.queue.queue.copy() if each is not None and each.data is not None)
 
 
-def _follow_connections(server: socketio.Server) -> WeakKeyDictionary[Any, socket.socket]:
+def _follow_connections(server: socketio.Server, largest: int) -> WeakKeyDictionary[Any, socket.socket]:
     """Note the TCP connection of every websocket; python-engineio itself keeps none that could be shut from outside."""
     connections: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
 
     class Noting(SimpleWebSocketWSGI):  # type: ignore[misc]  # python-engineio has no types
-        def __init__(self, handler: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-            super().__init__(handler, *arguments, **options)
+        def __init__(self, handler: Callable[..., Any], *arguments: Any) -> None:
+            super().__init__(handler, *arguments, receive_bytes=_CHUNK, max_message_size=largest)
             self._client = handler.__self__  # type: ignore[attr-defined]  # the bound method of the client's socket
 
         def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Any:

@@ -83,6 +83,8 @@ export interface SeriesPart {
 export interface PointsMessage {
   readonly run: string;
   readonly cursor: number;
+  /** The cursor that these points follow; null where the message does not say. */
+  readonly after: number | null;
   readonly decimated: boolean;
   readonly series: readonly SeriesPart[];
 }
@@ -167,7 +169,8 @@ export function readRun(value: unknown): Run {
     progress: readProgress(record["progress"]),
     problems: texts(record["problems"]),
   };
-  return record["summary"] === undefined ? run : { ...run, summary: readSummaries(record["summary"]) };
+  const summary = readSummaries(record["summary"] ?? {});
+  return Object.keys(summary).length === 0 ? run : { ...run, summary };
 }
 
 function readProgress(value: unknown): Progress {
@@ -283,6 +286,7 @@ export function readPoints(message: ArrayBuffer): PointsMessage {
   return {
     run: text(header, "run"),
     cursor: head.getFloat64(8, true),
+    after: numberOr(header, "after", null),
     decimated: (head.getUint8(1) & 1) === 1,
     series: readColumns(message, HEAD + length, list(header["series"], "series").map(readCount)),
   };

@@ -9,6 +9,7 @@ function points(...pairs: readonly (readonly [number, number])[]): Points {
     steps: Float64Array.from(pairs, ([step]) => step),
     values: Float64Array.from(pairs, ([, value]) => value),
     length: pairs.length,
+    range: null,
   };
 }
 
@@ -49,6 +50,15 @@ describe("steps to epochs", () => {
   test("epochs that are not numbers or step back are passed over", () => {
     expect(mapped(points([100, 1], [150, NaN], [160, 0.5], [200, 2]), null, 150)).toEqual([1.5]);
   });
+});
+
+test("many steps are placed in pixels just as one by one", () => {
+  const epochs = points([0, 0.5], [100, 1], [300, 2], [310, 3]);
+  const axis = runAxis(epochs, { ...NOTHING, stepsPerEpoch: 100 }, [0, 400], true);
+  const steps = Float64Array.from([-5, 0, 1, 99, 100, 101, 299, 300, 305, 310, 400]);
+  const out = new Float64Array(steps.length);
+  axis.project(steps, 0, steps.length, 0.25, 7, out);
+  expect([...out]).toEqual([...steps].map((step) => expect.closeTo(7 * (axis.at(step) - 0.25), 9) as number));
 });
 
 describe("the domain", () => {

@@ -75,7 +75,8 @@ def test_the_title_says_which_epoch_it_shows() -> None:
 
 
 @pytest.mark.parametrize(
-    "y", [np.empty(0), np.array([np.nan]), np.array([3.0]), np.zeros(5), np.array([1e300, -1e300, 1e-300]), np.full(4, 1e9)]
+    "y",
+    [np.empty(0), np.array([np.nan]), np.array([3.0]), np.zeros(5), np.array([1e300, -1e300, 1e-300]), np.full(4, 1e9)],
 )
 def test_any_numbers_can_be_drawn(y: np.ndarray) -> None:
     x = np.arange(len(y), dtype=float)
@@ -108,4 +109,6 @@ import matplotlib.pyplot as plt
 assert plt.get_fignums() == []
 assert not any(name in sys.modules for name in ("tkinter", "PyQt5", "PyQt6", "gi"))
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PATH": "/usr/bin", "HOME": matplotlib.get_cachedir()})
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={"PATH": "/usr/bin", "HOME": matplotlib.get_cachedir()}
+    )

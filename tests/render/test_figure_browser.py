@@ -62,7 +62,9 @@ class Handler(BaseHTTPRequestHandler):
         if script is not None:
             self.reply(script.read_bytes(), "text/javascript")
         elif path.startswith("/page/"):
-            frame = f'<iframe sandbox="allow-scripts" src="/frame/{path[6:]}?{query}" width="400" height="240"></iframe>'
+            frame = (
+                f'<iframe sandbox="allow-scripts" src="/frame/{path[6:]}?{query}" width="400" height="240"></iframe>'
+            )
             self.reply(f"<!doctype html><title>page</title>{frame}".encode())
         elif name in self.frames:
             body = f"<body style='margin:0'>{self.frames[name]}"
@@ -111,10 +113,15 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """Give a page that fails the test for any complaint, dialog, or request to another host."""
     page = browser.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
+    )
     yield page
     page.close()
     assert complaints == []
@@ -200,4 +207,6 @@ def test_zoom_and_its_reset_work(page: Page, address: str) -> None:
     dot = frame.locator(".mpld3-paths g path").last
     assert dot.bounding_box()["width"] < 12  # type: ignore[index]
     frame.locator(".mpld3-resetbutton").click()
-    frame.wait_for_function("document.querySelector('.mpld3-paths').getAttribute('transform') === 'translate(0,0) scale(1)'")
+    frame.wait_for_function(
+        "document.querySelector('.mpld3-paths').getAttribute('transform') === 'translate(0,0) scale(1)'"
+    )

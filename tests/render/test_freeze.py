@@ -74,7 +74,7 @@ def test_a_copy_is_not_opened_in_pyplot(figure: Figure) -> None:
 
 def test_what_cannot_be_copied_gets_a_sentence(figure: Figure) -> None:
     figure.axes[0].xaxis.set_major_formatter(lambda value, position: "x")
-    with pytest.raises(AgnezError, match="can't be copied .* by a function of a module"):
+    with pytest.raises(AgnezError, match=r"can't be copied .* by a function of a module"):
         freeze(figure)
     with pytest.raises(AgnezError, match="not list"):
         freeze([1, 2])

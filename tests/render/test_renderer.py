@@ -273,9 +273,7 @@ sys.stdin.read()
 
 
 def test_the_helper_ends_with_its_parent_and_never_runs_its_script() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with parent:
         assert parent.stdout is not None
         helper = int(parent.stdout.readline())

@@ -400,3 +400,14 @@ def _deaf_viewer(port: int, run: str | None = None) -> Iterator[None]:
                     said += event.data
         raw.sendall(ws.send(TextMessage("42/live," + json.dumps(["watch", {"run": run, "after": 0}]))))
         yield
+
+
+def test_even_a_line_that_no_application_sees_gets_an_error_in_json(store_directory: Path) -> None:
+    port = free_port()
+    with agnez.init("tests", port=port):
+        until(lambda: about(port))
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n")
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    agnez.session.session().close()
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == 414

@@ -182,6 +182,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "images").mkdir(parents=True)
     (folder / "images" / "main img.gif").write_bytes(b"GIF89a")
     (folder / "page.html").write_text("<script>1</script>")
+    (folder / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
     (folder / ".hidden").write_text("hidden")
     (folder / "values").write_text("a file that a service shades")
     (tmp_path / "secret.txt").write_text("secret")
@@ -203,6 +204,7 @@ def test_files_of_the_static_folder_are_served(shop: Served) -> None:
     assert picture.headers["X-Content-Type-Options"] == "nosniff"
     page = get(shop, "/page.html")
     assert page.headers["Content-Security-Policy"] == "sandbox"
+    assert get(shop, "/drawing.svg").headers["Content-Security-Policy"] == "sandbox"
     assert get(shop, "/inner.html").text == page.text
     assert get(shop, "/page.html", If_None_Match=page.headers["ETag"]).status_code == 304
     assert shop.call("POST", "/page.html").status_code == 405

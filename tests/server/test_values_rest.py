@@ -353,6 +353,28 @@ def test_multi_can_be_off(store: Store) -> None:
 
 def test_a_client_that_hangs_up_midway_changes_nothing(server: Served) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        head = ["POST /values HTTP/1.1", f"Host: {server.host}", "Content-Type: application/json", "Content-Length: 999"]
+        head = [
+            "POST /values HTTP/1.1",
+            f"Host: {server.host}",
+            "Content-Type: application/json",
+            "Content-Length: 999",
+        ]
         connection.sendall("\r\n".join([*head, "", '{"a": 1']).encode())
     assert server.call("GET", "/values").json() == []
+
+
+def test_a_body_in_chunks_is_taken(server: Served) -> None:
+    chunks = iter([b'{"_id": ', b'"a"}'])
+    answer = server.call("POST", "/values", data=chunks, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()) == (201, {"_id": "a"})
+
+
+def test_a_store_that_cannot_be_written_is_said_to_be_unavailable(server: Served, store: Store) -> None:
+    made(server, _id="a")
+    (store.directory / "cells.db").rename(store.directory / "moved")
+    (store.directory / "cells.db").mkdir()
+    error = server.call("POST", "/values", {"_id": "b"})
+    assert error.status_code == 500 and "cells.db cannot be opened" in error.json()["message"]
+    (store.directory / "cells.db").rmdir()
+    (store.directory / "moved").rename(store.directory / "cells.db")
+    assert made(server, _id="b") == {"_id": "b"}

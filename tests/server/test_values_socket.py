@@ -5,15 +5,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import requests
 from serving import Listener, Served
-from websocket import WebSocket, create_connection
+from websocket import WebSocket, WebSocketException, create_connection
 
+from agnez.record import CellRecord, Json
 from agnez.server import viewers
+from agnez.server.query import read
+from agnez.server.values import Values
+from agnez.store import Store
 
 Connect = Callable[..., Listener]
 
@@ -153,6 +157,25 @@ def test_every_client_gets_the_same_events_in_the_order_of_effect(server: Served
     assert logs[0][-1] == ("patched", server.call("GET", "/values/a").json())
 
 
+def test_no_change_overtakes_one_that_is_being_announced(store: Store) -> None:
+    announced: list[Json] = []
+    second_is_out = threading.Event()
+
+    def announce(event: str, record: CellRecord) -> None:
+        if record["n"] == 1:
+            second.start()
+            second_is_out.wait(0.3)  # it must not come while this one is on its way
+        announced.append(record["n"])
+        if record["n"] == 2:
+            second_is_out.set()
+
+    values = Values(store, announce, "test")
+    second = threading.Thread(target=lambda: values.patch("a", {"n": 2}, read(None)))
+    values.create({"_id": "a", "n": 1}, read(None))
+    second.join(20)
+    assert announced == [1, 2]
+
+
 def test_bulk_and_multi_calls_send_one_event_for_each_record(server: Served, listen: Connect) -> None:
     client = listen()
     server.call("POST", "/values", [{"_id": "a", "t": 1}, {"_id": "b", "t": 1}])
@@ -200,6 +223,15 @@ def test_a_large_record_travels_by_socket(listen: Connect) -> None:
     value = "x" * 3_000_000
     assert client.result("create", "values", {"_id": "a", "value": value}) == {"_id": "a", "value": value}
     assert client.wait_for(1)[0][0] == "created"
+
+
+def test_a_message_past_the_bound_ends_its_own_connection_only(server: Served, listen: Connect) -> None:
+    other = listen()
+    with raw(server) as wire:
+        wire.send('420["create","values",{"_id":"a","value":"' + "x" * 17 * 1024 * 1024 + '"},{}]')
+        with suppress(OSError, WebSocketException):  # the end may come as a close or as a broken pipe
+            assert wire.recv() == ""
+    assert other.result("find", "values") == []
 
 
 def test_the_other_services_answer_by_socket_too(listen: Connect) -> None:

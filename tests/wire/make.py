@@ -39,14 +39,22 @@ MESSAGES: dict[str, tuple[str, int, bool, dict[str, Columns]]] = {
         {"batch/loss": ([0, 999_999, 1_000_000], [9.5, -1e-300, 1.7976931348623157e308], [0.0, 1.5, 3.0])},
     ),
     "out-of-order": ("rewound", 3, False, {"loss": ([5, 3, 5], [0.5, 0.3, 0.25], [1.0, 2.0, 3.0])}),
+    "with-after": ("followed", 5, False, {"loss": ([3, 4], [0.75, 0.5], [1.0, 1.25])}),
     "other-alphabets": ("λάμδα", 1, False, {"Verlust/größe π": ([0], [3.141592653589793], [1.0])}),
 }
 
 
-def message(run: str, cursor: int, decimated: bool, series: dict[str, Columns], version: int = 1) -> bytes:
+FOLLOWED = {"with-after": 3}
+"""Messages of the socket, which name the cursor that they follow."""
+
+
+def message(
+    run: str, cursor: int, decimated: bool, series: dict[str, Columns], version: int = 1, after: int | None = None
+) -> bytes:
     """Write one points message, column by column."""
-    names = [[name, len(columns[0])] for name, columns in series.items()]
-    header = json.dumps({"run": run, "series": names}, ensure_ascii=False).encode()
+    facts: dict[str, object] = {"run": run} if after is None else {"run": run, "after": after}
+    facts["series"] = [[name, len(columns[0])] for name, columns in series.items()]
+    header = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     numbers = [number for columns in series.values() for column in columns for number in column]
     head = struct.pack("<BBHId", version, int(decimated), 0, len(header), float(cursor))
@@ -64,9 +72,12 @@ def main() -> None:
     """Write the messages and what is in them."""
     expected: dict[str, object] = {}
     for name, (run, cursor, decimated, series) in MESSAGES.items():
-        (HERE / f"{name}.bin").write_bytes(message(run, cursor, decimated, series))
-        columns = [[metric, *([said(number) for number in column] for column in each)] for metric, each in series.items()]
-        expected[name] = {"run": run, "cursor": cursor, "decimated": decimated, "series": columns}
+        (HERE / f"{name}.bin").write_bytes(message(run, cursor, decimated, series, after=FOLLOWED.get(name)))
+        columns = [
+            [metric, *([said(number) for number in column] for column in each)] for metric, each in series.items()
+        ]
+        facts = {"run": run, "cursor": cursor, "after": FOLLOWED.get(name), "decimated": decimated}
+        expected[name] = {**facts, "series": columns}
     plain = message(*MESSAGES["plain"])
     refused = {
         "refused-later-version": message(*MESSAGES["plain"], version=2),

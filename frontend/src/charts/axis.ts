@@ -11,6 +11,8 @@ export interface Axis {
   readonly domain: readonly [number, number];
   /** Place a step on the axis. */
   at(step: number): number;
+  /** Place ascending steps, `start` to `end`, in pixels into `out`: the axis' `origin` at 0, `scale` pixels a unit. */
+  project(steps: Float64Array, start: number, end: number, origin: number, scale: number, out: Float64Array): void;
 }
 
 /** Maps steps to epochs through known places; both columns grow strictly. */
@@ -29,9 +31,43 @@ export function runAxis(
   alive: boolean,
 ): Axis {
   const knots = epochKnots(epochs, progress.stepsPerEpoch);
-  if (knots === null) return { unit: "step", domain: stepDomain(steps, alive), at: (step) => step };
-  const at = (step: number): number => epochAt(knots, step);
-  return { unit: "epoch", domain: epochDomain([at(steps[0]), at(steps[1])], progress.epochs, alive), at };
+  if (knots === null) return { ...placing(UNCHANGED), unit: "step", domain: stepDomain(steps, alive) };
+  const places = placing(knots);
+  return { ...places, unit: "epoch", domain: epochDomain([places.at(steps[0]), places.at(steps[1])], progress.epochs, alive) };
+}
+
+/** Steps as they are. */
+const UNCHANGED: Knots = { steps: [0], epochs: [0], slope: 1 };
+
+function placing(knots: Knots): Pick<Axis, "at" | "project"> {
+  return {
+    at: (step) => epochAt(knots, step),
+    project: (steps, start, end, origin, scale, out) => projectSteps(knots, steps, start, end, origin, scale, out),
+  };
+}
+
+/** Steps ascend, so the places that they lie between are found by walking, not by searching: charts have many points. */
+function projectSteps(
+  { steps: knots, epochs, slope }: Knots,
+  steps: Float64Array,
+  start: number,
+  end: number,
+  origin: number,
+  scale: number,
+  out: Float64Array,
+): void {
+  let next = 0;
+  let [from, epoch, rise] = [knots[0] ?? 0, epochs[0] ?? 0, slope];
+  let until = from;
+  for (let i = start; i < end; i++) {
+    const step = steps[i] ?? 0;
+    while (step >= until) {
+      [from, epoch] = [knots[next] ?? 0, epochs[next] ?? 0];
+      until = knots[++next] ?? Infinity;
+      rise = until === Infinity ? slope : ((epochs[next] ?? 0) - epoch) / (until - from);
+    }
+    out[i] = (epoch + (step - from) * rise - origin) * scale;
+  }
 }
 
 /** Find the places where the epoch is known; null where nothing is. */

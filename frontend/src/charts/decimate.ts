@@ -19,18 +19,26 @@ export function decimate(x: Float64Array, y: Float64Array, start: number, end: n
   let i = start;
   while (i < end) {
     const column = Math.floor(x[i] ?? 0);
-    if (!Number.isFinite(y[i])) {
+    const value = y[i] ?? NaN;
+    // Differences of a finite number with itself are 0, of any other NaN: cheaper than to ask by name.
+    if (value - value !== 0) {
       out.breakAt(x[i] ?? 0);
       i++;
       continue;
     }
-    let low = i;
-    let high = i;
-    let last = i;
-    while (last + 1 < end && Math.floor(x[last + 1] ?? 0) === column && Number.isFinite(y[last + 1])) {
-      last++;
-      if ((y[last] ?? 0) < (y[low] ?? 0)) low = last;
-      if ((y[last] ?? 0) > (y[high] ?? 0)) high = last;
+    let [low, high, last] = [i, i, i];
+    let [lowest, highest] = [value, value];
+    for (let k = i + 1; k < end && (x[k] ?? 0) < column + 1; k++) {
+      const next = y[k] ?? NaN;
+      if (next - next !== 0) break;
+      last = k;
+      if (next < lowest) {
+        lowest = next;
+        low = k;
+      } else if (next > highest) {
+        highest = next;
+        high = k;
+      }
     }
     let before = -1;
     for (const pick of [i, Math.min(low, high), Math.max(low, high), last]) {

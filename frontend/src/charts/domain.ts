@@ -19,7 +19,7 @@ export function extent({ values }: Points, start: number, end: number): [number,
 }
 
 /** Join extents. */
-export function union(extents: readonly ([number, number] | null)[]): [number, number] | null {
+export function union(extents: readonly (readonly [number, number] | null)[]): [number, number] | null {
   const known = extents.filter((each) => each !== null);
   if (known.length === 0) return null;
   return [Math.min(...known.map(([low]) => low)), Math.max(...known.map(([, high]) => high))];
@@ -28,10 +28,8 @@ export function union(extents: readonly ([number, number] | null)[]): [number, n
 /** Make the scale of values: round ends, so that it changes in steps; from zero where that costs little room. */
 export function valueScale(values: readonly [number, number] | null, share: boolean, height: number): Scale {
   let [low, high] = values ?? [0, 1];
-  if (low === high) {
-    const room = Math.abs(low) * 0.1 || 0.5;
-    [low, high] = [low - room, high + room];
-  }
+  // A constant lies in the middle, between zero and its double.
+  if (low === high) [low, high] = low === 0 ? [-1, 1] : [Math.min(0, 2 * low), Math.max(0, 2 * low)];
   if (low > 0 && low < 0.35 * high) low = 0;
   const scale = scaleLinear([low, high], [height, 0]).nice(tickCount(height));
   const [bottom = low, top = high] = scale.domain();

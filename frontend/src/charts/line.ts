@@ -155,7 +155,7 @@ function layOut(context: CanvasRenderingContext2D, width: number, height: number
 function visibleExtent({ lines, axis, zoom }: LineModel, domain: Interval): [number, number] | null {
   return union(
     lines.map(({ points }) => {
-      if (zoom === null) return extent(points, 0, points.length);
+      if (zoom === null) return points.range;
       const [start, end] = within(points, axis, domain, 0);
       return extent(points, start, end);
     }),
@@ -238,11 +238,15 @@ function drawLines(context: CanvasRenderingContext2D, frame: Frame, model: LineM
 }
 
 function traceOf(points: Points, frame: Frame, axis: Axis): Trace {
-  const [start, end] = within(points, axis, frame.x.domain() as unknown as Interval, 1);
-  const x = new Float64Array(end);
-  for (let i = start; i < end; i++) x[i] = frame.x(axis.at(points.steps[i] ?? 0));
-  return decimate(x, points.values, start, end);
+  const [low = 0, high = 1] = frame.x.domain();
+  const [start, end] = within(points, axis, [low, high], 1);
+  if (pixels.length < end) pixels = new Float64Array(2 * end);
+  axis.project(points.steps, start, end, low, frame.width / (high - low), pixels);
+  return decimate(pixels, points.values, start, end);
 }
+
+/** Room for the pixels of one line at a time: charts are drawn one after the other, and garbage costs frames. */
+let pixels = new Float64Array(4096);
 
 /** A raw curve stands back only once there is a line in front of it. */
 function strength(style: SeriesStyle, { lines }: LineModel): number {
@@ -307,7 +311,7 @@ function drawHead(
 /** Non-finite values have no place on the axis: a tick at the bottom edge says where they are. */
 function drawGaps(context: CanvasRenderingContext2D, { left, top, height }: Frame, { gaps }: Trace, palette: Palette): void {
   context.fillStyle = palette.error;
-  for (const x of gaps) context.fillRect(Math.round(left + x) - 1, top + height - 4, 2, 7);
+  for (const x of gaps) context.fillRect(Math.round(left + x) - 1, top + height - 2, 2, 4);
 }
 
 function drawSelection(context: CanvasRenderingContext2D, frame: Frame, [from, to]: Interval, palette: Palette): void {
@@ -384,7 +388,7 @@ function listen(node: HTMLElement, events: LineEvents, inner: Inner): void {
     return frame.x.invert(clamp(at, 0, frame.width));
   }
 
-  function pixels(a: number, b: number): number {
+  function apart(a: number, b: number): number {
     const frame = inner.frame();
     return frame === null ? 0 : Math.abs(frame.x(a) - frame.x(b));
   }
@@ -397,11 +401,11 @@ function listen(node: HTMLElement, events: LineEvents, inner: Inner): void {
   node.addEventListener("pointermove", (event) => {
     const at = pointed(event);
     events.hover(at);
-    if (anchor !== null && at !== null && pixels(anchor, at) >= LEAST_ZOOM) inner.select([anchor, at]);
+    if (anchor !== null && at !== null && apart(anchor, at) >= LEAST_ZOOM) inner.select([anchor, at]);
   });
   node.addEventListener("pointerup", (event) => {
     const at = pointed(event);
-    if (anchor !== null && at !== null && pixels(anchor, at) >= LEAST_ZOOM) {
+    if (anchor !== null && at !== null && apart(anchor, at) >= LEAST_ZOOM) {
       events.zoom([Math.min(anchor, at), Math.max(anchor, at)]);
     }
     anchor = null;

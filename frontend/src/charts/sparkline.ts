@@ -2,7 +2,6 @@
 
 import type { Points } from "../state/columns";
 import { decimate } from "./decimate";
-import { extent } from "./domain";
 import { enlist, fitCanvas, markDirty } from "./loop";
 
 export interface SparkModel {
@@ -43,9 +42,8 @@ export function sparkline(): Sparkline {
 }
 
 function draw(context: CanvasRenderingContext2D, width: number, height: number, { points, colour, steps }: SparkModel): void {
-  const range = extent(points, 0, points.length);
-  if (range === null) return;
-  const [low, high] = range;
+  if (points.range === null) return;
+  const [low, high] = points.range;
   const [first, last] = steps;
   const x = new Float64Array(points.length);
   for (let i = 0; i < points.length; i++) {

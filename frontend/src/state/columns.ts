@@ -5,6 +5,8 @@ export interface Points {
   readonly steps: Float64Array;
   readonly values: Float64Array;
   readonly length: number;
+  /** The lowest and the highest finite value; null where there is none. */
+  readonly range: readonly [number, number] | null;
 }
 
 export interface Extreme {
@@ -12,7 +14,7 @@ export interface Extreme {
   readonly step: number;
 }
 
-export const NO_POINTS: Points = { steps: new Float64Array(0), values: new Float64Array(0), length: 0 };
+export const NO_POINTS: Points = { steps: new Float64Array(0), values: new Float64Array(0), length: 0, range: null };
 
 export class Columns {
   #steps = new Float64Array(64);
@@ -75,7 +77,8 @@ export class Columns {
 
   #view(): Points {
     const steps = this.#steps.subarray(0, this.#length);
-    return { steps, values: this.#values.subarray(0, this.#length), length: this.#length };
+    const range = this.#least && this.#most && ([this.#least.value, this.#most.value] as const);
+    return { steps, values: this.#values.subarray(0, this.#length), length: this.#length, range };
   }
 
   #reserve(length: number): void {
@@ -92,11 +95,12 @@ function grown(column: Float64Array, capacity: number): Float64Array<ArrayBuffer
   return larger;
 }
 
-function sorted({ steps, values, length }: Points): Points {
+function sorted({ steps, values, length, range }: Points): Points {
   const order = Array.from({ length }, (_, i) => i).sort((a, b) => (steps[a] ?? 0) - (steps[b] ?? 0));
   return {
     steps: Float64Array.from(order, (i) => steps[i] ?? NaN),
     values: Float64Array.from(order, (i) => values[i] ?? NaN),
     length,
+    range,
   };
 }

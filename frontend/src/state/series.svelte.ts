@@ -52,11 +52,16 @@ export class SeriesStore {
     this.#take(message);
   }
 
-  /** Append what came past the cursor. Tells whether it was taken: not if known already, or of another run. */
-  append(message: PointsMessage): boolean {
-    if (message.run !== this.#run || message.cursor <= this.#cursor) return false;
+  /**
+   * Append what came past the cursor. Says what became of it: `known` if it holds what is held already, or is of another
+   * run; `gap` if points between the cursor and these are missing.
+   */
+  append(message: PointsMessage): "taken" | "known" | "gap" {
+    if (message.run !== this.#run || message.cursor <= this.#cursor) return "known";
+    if (message.after !== null && message.after < this.#cursor) return "known";
+    if (message.after !== null && message.after > this.#cursor) return "gap";
     this.#take(message);
-    return true;
+    return "taken";
   }
 
   #take(message: PointsMessage): void {

@@ -38,7 +38,9 @@ export class Session {
   #link: Link;
 
   constructor() {
-    window.addEventListener("popstate", () => this.#followAddress());
+    window.addEventListener("popstate", () => {
+      if (this.connection === "live") this.#followAddress();
+    });
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.connection === "live") void this.#countLoose();
     });
@@ -71,9 +73,21 @@ export class Session {
 
   /** Show a run, or the cells without one, because the user said so. */
   choose(shown: string | null): void {
-    this.#chosen = true;
-    history.pushState(null, "", addressOf(shown));
-    if (shown !== this.shown) this.#show(shown);
+    this.#goTo(addressOf(shown));
+  }
+
+  /** Show what is alive, and what will be. */
+  chooseNewest(): void {
+    this.#goTo("/");
+  }
+
+  #goTo(address: string): void {
+    if (this.connection === "live") {
+      history.pushState(null, "", address);
+      this.#followAddress();
+    } else {
+      this.notice = "Without its server this page can only show what it shows now.";
+    }
   }
 
   async #connected(): Promise<void> {
@@ -139,7 +153,10 @@ export class Session {
   }
 
   #takePoints(message: PointsMessage): void {
-    if (this.#reading === null && this.series.append(message)) this.heard = Date.now();
+    if (this.#reading !== null) return;
+    const became = this.series.append(message);
+    if (became === "taken") this.heard = Date.now();
+    else if (became === "gap") this.#watch();
   }
 
   #resync(run: string | null): void {
@@ -148,8 +165,9 @@ export class Session {
 
   #followAddress(): void {
     const named = readAddress(location.search);
+    const wanted = named === undefined ? (newest(this.runs.values())?.id ?? null) : named;
     this.#chosen = named !== undefined;
-    this.#show(named === undefined ? (newest(this.runs.values())?.id ?? null) : named);
+    if (wanted !== this.shown) this.#show(wanted);
   }
 
   /** Without a choice of the user the page goes on to a run that began later than the one it shows. */
@@ -208,6 +226,8 @@ export class Session {
   #failed(error: unknown, what: string): void {
     if (error instanceof RequestError && error.status === 404) {
       this.notice = "This run is not in the store that this server shows.";
+    } else if (error instanceof RequestError && error.status === 403) {
+      this.notice = "This server does not allow this page to read from it.";
     } else if (error instanceof RequestError || error instanceof WireError) {
       this.notice = `${what}: ${error.message}.`;
     } else {

@@ -1,0 +1,37 @@
+"""A user's script: Keras on scikit-learn's digits, and one line more."""
+
+import json
+import sys
+
+import keras
+from sklearn.datasets import load_digits
+
+import agnez
+
+port, renderer = int(sys.argv[1]), sys.argv[2]
+keras.utils.set_random_seed(0)
+images, labels = load_digits(return_X_y=True)
+images = images.reshape(-1, 8, 8, 1).astype("float32") / 16
+model = keras.Sequential(
+    [
+        keras.layers.Input((8, 8, 1)),
+        keras.layers.Conv2D(16, 3, activation="relu", name="conv1"),
+        keras.layers.Conv2D(16, 3, activation="relu", name="conv2"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, activation="softmax", name="head"),
+    ]
+)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+print("ready")
+input()
+history = model.fit(
+    images,
+    labels,
+    epochs=6,
+    batch_size=32,
+    validation_split=0.2,
+    verbose=0,
+    callbacks=[agnez.AgnezCallback(project="digits", port=port, renderer=renderer)],
+)
+print(json.dumps(history.history))
+input()
