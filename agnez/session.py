@@ -31,6 +31,7 @@ class Session:
         self.pid = os.getpid()
         self.runs: list[Run] = []
         self.servers: dict[str, Embedded] = {}
+        self.tab_wanted = True  # one tab a process
         self._unhandled = getattr(sys, "last_value", None)
         atexit.register(self.close)
 
@@ -94,11 +95,13 @@ def init(
     here = settings.read(dir, port)
     store = Store(here.directory)
     project = project or names.default_project()
+    with store.catalog() as catalog:
+        number = catalog.count(project) + 1
     now = time.time_ns() // 1000
     info = RunInfo(
         id=names.new_id(),
         project=project,
-        name=name or names.new_name(len(store.runs(project)) + 1),
+        name=name or names.new_name(number),
         created=now,
         config=_config(config),
         tags=_tags(tags),
@@ -171,9 +174,11 @@ def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: boo
     """Show the run on a server of its store: this process', or one that listens already."""
     from agnez.server.embed import Embedded
 
-    servers = session().servers
+    mine = session()
+    servers = mine.servers
     if store.id not in servers:
-        servers[store.id] = Embedded(store, here, open_browser=open_browser)
+        servers[store.id] = Embedded(store, here, open_browser=open_browser and mine.tab_wanted)
+        mine.tab_wanted = mine.tab_wanted and not open_browser
         servers[store.id].start()
     server = servers[store.id]
     run.url = server.url and f"{server.url}?run={run.id}"

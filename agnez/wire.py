@@ -10,6 +10,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -144,34 +145,52 @@ def read_progress(record: dict[str, int | None]) -> Progress:
     return Progress(**{key: record.get(key) for key in ("epoch", "epochs", "step", "steps_per_epoch")})
 
 
-def points_message(run: str, cursor: int, series: Sequence[Series], *, decimated: bool = False) -> bytes:
+@dataclass(frozen=True, slots=True)
+class PointsMessage:
+    """Hold what a points message says: points of a run up to `cursor`, past `after` where that is known."""
+
+    run: str
+    cursor: int
+    series: Sequence[Series]
+    after: int | None = None
+    decimated: bool = False
+
+
+def points_message(
+    run: str, cursor: int, series: Sequence[Series], *, after: int | None = None, decimated: bool = False
+) -> bytes:
     """Write a points message: little-endian columns behind a JSON header (docs/architecture.md has the layout)."""
     names: Json = [[each.metric, len(each)] for each in series]
-    header = dump({"run": run, "series": names}).encode()
+    facts: dict[str, Json] = {"run": run} if after is None else {"run": run, "after": after}
+    header = dump({**facts, "series": names}).encode()
     header += b" " * (-len(header) % 8)
     columns = [column for each in series for column in (each.steps, each.values, each.times)]
     head = _HEAD.pack(VERSION, _DECIMATED if decimated else 0, 0, len(header), float(cursor))
     return b"".join([head, header, *(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)])
 
 
-def read_points(message: bytes) -> tuple[str, int, list[Series], bool]:
-    """Read a points message: the run, the cursor, the series, and whether they are decimated.
+def read_points(message: bytes) -> PointsMessage:
+    """Read a points message.
 
     Raises:
-        BadValueError: it is of another version, or cut short.
+        BadValueError: it is of another version, or not of the length that it says.
     """
     if len(message) < _HEAD.size:
         raise BadValueError("this points message is cut short")
     version, flags, _, length, cursor = _HEAD.unpack_from(message)
     if version != VERSION:
         raise BadValueError(f"points message of version {version}; this Agnez reads version {VERSION}")
-    header = json.loads(message[_HEAD.size : _HEAD.size + length])
-    numbers = np.frombuffer(message, dtype="<f8", offset=_HEAD.size + length)
-    if len(numbers) != 3 * sum(count for _, count in header["series"]):
-        raise BadValueError("this points message is cut short")
+    body = message[_HEAD.size + length :]
+    try:
+        header = json.loads(message[_HEAD.size : _HEAD.size + length])
+    except ValueError as error:
+        raise BadValueError("this points message is cut short") from error
+    if len(body) != 24 * sum(count for _, count in header["series"]):
+        raise BadValueError("this points message is not of the length that it says")
+    numbers = np.frombuffer(body, dtype="<f8")
     series, start = [], 0
     for name, count in header["series"]:
         steps, values, times = numbers[start : start + 3 * count].reshape(3, count)
         series.append(Series(name, steps, values, times))
         start += 3 * count
-    return header["run"], int(cursor), series, bool(flags & _DECIMATED)
+    return PointsMessage(header["run"], int(cursor), series, header.get("after"), bool(flags & _DECIMATED))

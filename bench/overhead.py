@@ -28,6 +28,7 @@ BATCH = 32
 
 
 def main() -> None:
+    """Measure, or train for who measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--frameworks", nargs="+", default=["keras", "torch"], choices=["keras", "torch"])
@@ -62,6 +63,7 @@ def page_is_there() -> None:
 
 
 def digits():
+    """Return images in 0 to 1 and their labels."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -69,6 +71,7 @@ def digits():
 
 
 def keras_fit():
+    """Return a function that trains with Keras, watched on a port or (None) alone."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras
     import torch
@@ -130,6 +133,7 @@ def keras_fit():
 
 
 def torch_fit():
+    """Return a function that trains with PyTorch, watched on a port or (None) alone."""
     import torch
 
     import agnez
@@ -237,23 +241,27 @@ def turn(child, page, still: Path, word: str) -> dict[str, float]:
 
 
 def tell(child, word: str) -> None:
+    """Send a line."""
     child.stdin.write(word + "\n")
     child.stdin.flush()
 
 
 def ask(child, expected: str) -> None:
+    """Wait for a line, which must be the expected one."""
     said = child.stdout.readline().strip()
     if said != expected:
         raise SystemExit(f"the training said {said!r}, not {expected!r}:\n{child.stderr.read()}")
 
 
 def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def report(framework: str, ratios: list[float], fixed: list[float], steps: list[float]) -> str:
+    """Return a row of the table."""
     low, high = interval(ratios)
     return (
         f"| {framework} | {len(ratios)} | {statistics.median(steps) * 1e3:.2f} ms "
@@ -263,6 +271,11 @@ def report(framework: str, ratios: list[float], fixed: list[float], steps: list[
 
 
 def percent(ratio: float) -> str:
+    """Write a ratio as what it is above one.
+
+    >>> percent(1.015)
+    '+1.5 %'
+    """
     return f"{(ratio - 1) * 100:+.1f} %"
 
 

@@ -187,6 +187,25 @@ def test_a_figure_becomes_a_cell_and_stays_as_it_was(store: Store) -> None:
     assert figure.axes[0].lines[0].get_label() == "a line" and dict(matplotlib.rcParams) == before
 
 
+def test_a_figure_that_mpld3_cannot_draw_becomes_a_picture_with_a_note(store: Store) -> None:
+    figure = Figure()
+    figure.add_subplot(projection="3d").plot([1, 2], [1, 2], [1, 2])
+    with start() as run:
+        run.log({"surface": figure})
+    with store.cells(run.id) as cells:
+        (cell,) = cells.find()
+    assert "data:image/png;base64," in str(cell["value"]) and "3D" in str(cell["value"])
+
+
+def test_a_figure_that_cannot_be_copied_is_told_and_training_goes_on(store: Store) -> None:
+    figure = Figure()
+    figure.subplots().xaxis.set_major_formatter(lambda value, place: "local")
+    with start() as run:
+        run.log({"odd": figure, "loss": 1.0})
+    (info,) = store.runs()
+    assert info.summary["loss"].count == 1 and "odd" in info.problems[0]
+
+
 def test_each_quantity_gets_a_figure_of_its_last_epoch(store: Store) -> None:
     with start() as run:
         for epoch in range(2):

@@ -42,7 +42,7 @@ class Choice:
             if not any(fnmatchcase(name, pattern) for name in names):
                 known = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
                 raise BadValueError(
-                    f"layers: {pattern!r} matches no layer with weights of {model}; it has {known or 'none'}"
+                    f"layers: {pattern!r} matches no layer of {model}; those with weights are {known or 'none'}"
                 )
 
 

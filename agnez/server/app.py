@@ -161,8 +161,14 @@ def _add_about(app: Application, store: Store) -> None:
             "store": store.id,
             "pid": os.getpid(),
             "viewers": app.viewers(),
+            "loose_cells": _count_loose(store),
         }
         return json_response(facts)
+
+
+def _count_loose(store: Store) -> int:
+    with store.cells(None) as cells:
+        return len(cells.find())
 
 
 # --- cells in frames, numbers in bytes -------------------------------------------------------------------------------

@@ -66,7 +66,8 @@ class Embedded:
             listener = ports.listen(port)
             if listener is not None:
                 self._serve(listener, port)
-                self._say_address(f"the dashboard is at {self.url}")
+                taken = "" if port == first else f"port {first} is taken; "
+                self._say_address(f"{taken}the dashboard is at {self.url}")
                 return
             about = ports.ask(port)
             if about is not None and about.get("store") == self._store.id:

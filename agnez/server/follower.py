@@ -94,6 +94,7 @@ class Follower:
         self._ticks = 0
         self._runs: dict[str, RunInfo] = {}
         self._shown: dict[str, RunInfo] = {}
+        self._living: set[str] = set()
         self._catalog = store.catalog()
         self._catalog_version = -1
         self._catalog_revision = 0
@@ -168,15 +169,21 @@ class Follower:
             self._catalog_version = version
             self._catalog_revision, infos = self._catalog.changes(self._catalog_revision)
             self._runs.update((info.id, info) for info in infos)
-        shown = {id: seen(info) for id, info in self._runs.items()}
-        changed = [info for id, info in shown.items() if self._shown.get(id) != info]
-        self._shown = shown
+            self._living.update(info.id for info in infos)
+        changed = []
+        for id in list(self._living):  # the others have ended, and look as they did
+            info = seen(self._runs[id])
+            if info.state != "running":
+                self._living.discard(id)
+            if self._shown.get(id) != info:
+                self._shown[id] = info
+                changed.append(info)
         return changed
 
     def _to_follow(self, viewers: Iterable[Viewer]) -> list[str | None]:
         """Return the runs to look at: the living, for clients of the service, and those that somebody watches."""
         wanted: dict[str | None, None] = {None: None}
-        wanted.update((id, None) for id, info in self._runs.items() if info.state == "running" or info.ended is None)
+        wanted.update(dict.fromkeys(self._living))
         wanted.update((viewer.run, None) for viewer in viewers)
         for run in [run for run in self._followed if run not in wanted]:
             self._follow(run, [])  # its last words
@@ -274,7 +281,7 @@ class Follower:
 
 def _points(run: str, file: RunFile, after: int) -> bytes:
     cursor, series, _ = file.series(after=after)
-    return points_message(run, cursor, series)
+    return points_message(run, cursor, series, after=after)
 
 
 def _light(change: Change) -> CellRecord:

@@ -115,9 +115,21 @@ class Values:
         return self._each_match("removed", query, lambda cells, found: cells.remove(found, self.origin))
 
     def _create(self, data: list[Json], query: Query) -> list[Record]:
-        records = [_named(each) for each in data]
+        records = [self._named(each) for each in data]
         with self._changes("created", query) as changes:
             return [changes.note(changes.cells(str(each["_id"])).create(each, self.origin)) for each in records]
+
+    def _named(self, data: Json) -> Record:
+        """Return a record with an id: its own, or a new one, by which a cell of a run rests with that run."""
+        fields = _object(data)
+        id = fields.pop("_id", None)
+        if id is None:
+            id = uuid.uuid4().hex
+            owned = f"{fields.get('run')}.{id}"
+            id = owned if self._store.run_of_cell(owned) else id
+        if not isinstance(id, str):
+            raise BadValueError(f"_id is a string, not {dump(id)}")
+        return {**fields, "_id": id}
 
     def _each_match(self, event: str, query: Query, change: Callable[[Cells, str], Record]) -> Json:
         with self._changes(event, query) as changes:
@@ -220,15 +232,6 @@ class _Changes:
         with closing(self._store.open_loose_cells()) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             yield Cells(connection)
-
-
-def _named(data: Json) -> Record:
-    fields = _object(data)
-    id = fields.pop("_id", None)
-    fields["_id"] = id = uuid.uuid4().hex if id is None else id
-    if not isinstance(id, str):
-        raise BadValueError(f"_id is a string, not {dump(id)}")
-    return fields
 
 
 def _fields(data: Json) -> Record:

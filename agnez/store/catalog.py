@@ -52,6 +52,10 @@ class Catalog:
         )
         return [_info(body) for (body,) in rows]
 
+    def count(self, project: str) -> int:
+        """Return how many runs a project has."""
+        return int(self._connection.execute("SELECT COUNT(*) FROM runs WHERE project = ?", (project,)).fetchone()[0])
+
     def changes(self, after: int) -> tuple[int, list[RunInfo]]:
         """Return the newest revision, and the runs that were written past `after`."""
         rows = self._connection.execute(

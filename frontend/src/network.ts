@@ -99,9 +99,9 @@ export async function readSeries(run: string, most: number): Promise<wire.Points
   return wire.readPoints(await response.arrayBuffer());
 }
 
-/** Count the cells that belong to no run; only their names of runs travel. */
+/** Count the cells that belong to no run. */
 export async function countLooseCells(): Promise<number> {
-  return wire.countLooseCells(await (await get("/values?%24select%5B0%5D=run")).json());
+  return wire.readLooseCells(await (await get("/about")).json());
 }
 
 /** Name the address of an html cell's document. `version` makes a new address of a new value. */

@@ -234,9 +234,9 @@ function span(record: Fields, key: string): number {
   return Math.max(1, Math.floor(numberOr(record, key, 1)) || 1);
 }
 
-/** Count the cells that name no run in an array of cell records. */
-export function countLooseCells(value: unknown): number {
-  return list(value, "values").filter((each) => typeof fields(each, "a cell")["run"] !== "string").length;
+/** Read from what a server says of itself how many cells name no run. */
+export function readLooseCells(value: unknown): number {
+  return number(fields(value, "about"), "loose_cells");
 }
 
 /** Read an array of finding records. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { countLooseCells, readCell, readCells, readFindings, readPoints, readRun, WireError } from "../src/wire";
+import { readCell, readCells, readFindings, readLooseCells, readPoints, readRun, WireError } from "../src/wire";
 
 type Column = readonly (number | string)[];
 interface Expected {
@@ -95,8 +95,9 @@ test("a change of cells without a run says null", () => {
   expect(readCells({ run: null, changed: [], removed: ["x"] })).toEqual({ run: null, changed: [], removed: ["x"] });
 });
 
-test("only cells that name no run are loose", () => {
-  expect(countLooseCells([{ _id: "a" }, { _id: "b", run: "r" }, { _id: "c", run: null }])).toBe(2);
+test("a server says how many cells name no run", () => {
+  expect(readLooseCells({ app: "agnez", loose_cells: 2 })).toBe(2);
+  expect(() => readLooseCells({ app: "another" })).toThrow(WireError);
 });
 
 test("a finding without a range still reads", () => {

@@ -104,13 +104,14 @@ run.log({{"loss": 0.5}})
 """
 
 
-def test_a_taken_port_is_passed_by(store_directory: Path) -> None:
+def test_a_taken_port_is_passed_by(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
         port = stranger.getsockname()[1]
         with agnez.init("tests", port=port) as run:
             assert run.url is not None and f":{port}/" not in run.url
+            assert f"port {port} is taken; the dashboard is at" in capsys.readouterr().err
         agnez.session.session().close()
 
 
@@ -365,9 +366,9 @@ def _client(port: int, run: str, after: int = 0) -> Iterator[tuple[socketio.Clie
     client = socketio.Client(reconnection=False)
 
     def take(message: bytes) -> None:
-        _, cursor, series, _ = wire.read_points(message)
-        seen["values"] += [value for each in series for value in each.values.tolist()]
-        seen["cursor"] = cursor
+        points = wire.read_points(message)
+        seen["values"] += [value for each in points.series for value in each.values.tolist()]
+        seen["cursor"] = points.cursor
 
     client.on("points", take, namespace="/live")
     client.on("runs", lambda runs: seen["runs"].extend(runs), namespace="/live")

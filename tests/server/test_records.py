@@ -74,14 +74,19 @@ def test_a_series_comes_as_a_points_message(server: Served, store: Store) -> Non
     run = add_run(store)
     answer = server.call("GET", f"/runs/{run}/series")
     assert answer.headers["Content-Type"] == "application/octet-stream"
-    id, cursor, series, decimated = wire.read_points(answer.content)
-    assert (id, cursor, decimated, [each.metric for each in series]) == (run, 100, False, ["loss"])
-    assert np.array_equal(series[0].values, 1 / (1 + np.arange(100)))
-    _, _, rest, _ = wire.read_points(server.call("GET", f"/runs/{run}/series?after=90&metric=loss").content)
-    assert rest[0].steps.tolist() == list(range(90, 100))
-    _, _, few, decimated = wire.read_points(server.call("GET", f"/runs/{run}/series?max=10").content)
-    assert decimated and len(few[0]) <= 10 and few[0].values.max() == 1.0
-    assert wire.read_points(server.call("GET", f"/runs/{run}/series?metric=nope").content)[2] == []
+    whole = wire.read_points(answer.content)
+    assert (whole.run, whole.cursor, whole.decimated, [each.metric for each in whole.series]) == (
+        run,
+        100,
+        False,
+        ["loss"],
+    )
+    assert np.array_equal(whole.series[0].values, 1 / (1 + np.arange(100)))
+    rest = wire.read_points(server.call("GET", f"/runs/{run}/series?after=90&metric=loss").content)
+    assert rest.series[0].steps.tolist() == list(range(90, 100))
+    few = wire.read_points(server.call("GET", f"/runs/{run}/series?max=10").content)
+    assert few.decimated and len(few.series[0]) <= 10 and few.series[0].values.max() == 1.0
+    assert wire.read_points(server.call("GET", f"/runs/{run}/series?metric=nope").content).series == []
 
 
 def test_a_series_that_cannot_be_given_is_a_json_error(server: Served, store: Store) -> None:
@@ -102,4 +107,5 @@ def test_about_tells_who_serves(server: Served, store: Store) -> None:
         "store": store.id,
         "pid": os.getpid(),
         "viewers": 3,
+        "loose_cells": 0,
     }

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from serving import Served, add_run, served
 
+from agnez.record import RunInfo
 from agnez.server.app import create_app
 from agnez.server.service import Pagination
 from agnez.store import Store
@@ -378,3 +379,12 @@ def test_a_store_that_cannot_be_written_is_said_to_be_unavailable(server: Served
     (store.directory / "cells.db").rmdir()
     (store.directory / "moved").rename(store.directory / "cells.db")
     assert made(server, _id="b") == {"_id": "b"}
+
+
+def test_a_cell_that_names_a_run_rests_with_that_run(server: Served, store: Store) -> None:
+    store.create_run(RunInfo("abc", "p", "n", 1)).close()
+    made = server.call("POST", "/values", {"name": "x", "run": "abc"}).json()
+    assert made["_id"].startswith("abc.")
+    with store.cells("abc") as cells:
+        assert [cell["_id"] for cell in cells.find()] == [made["_id"]]
+    assert "." not in server.call("POST", "/values", {"name": "x", "run": "nope"}).json()["_id"]
