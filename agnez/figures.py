@@ -54,10 +54,16 @@ def _line(series: Series, epochs: Series | None) -> Line:
 
 
 def _abscissa(steps: FloatArray, epochs: Series | None) -> FloatArray:
-    """Return the epoch of each step, between the steps at which epochs ended; the step itself where none is known."""
+    """Return the epoch of each step, between the steps at which epochs ended; the step itself where none is known.
+
+    Whoever tells only where epochs end began with epoch 0 at step 0.
+    """
     if epochs is None or len(epochs) < 2:
         return steps
-    return np.interp(steps, epochs.steps, epochs.values)
+    ends, counts = epochs.steps, epochs.values
+    if ends[0] > 0:
+        ends, counts = np.append(0.0, ends), np.append(0.0, counts)
+    return np.interp(steps, ends, counts)
 
 
 def _is_rate(key: str, found: Sequence[Series]) -> bool:

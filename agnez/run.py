@@ -156,8 +156,7 @@ class Run:
         """Record that `number` epochs have ended at a step, measure the weights, and have the figures drawn."""
         now = time.time_ns() // 1000
         self.record({"epoch": float(number)}, step=step, time=now)
-        for watcher in self._watchers:
-            self.record_vectors(watcher.weights(), step=step, time=now)
+        self._measure_weights(step, now)
         self.report(epoch=number, step=step)
         self._draw(number)
 
@@ -206,10 +205,11 @@ class Run:
         self._closed = True
         if self._epoch is not None and state == "finished":
             self.end_epoch(self._epoch + 1 - self._first_epoch, step=self._next_step)
-        for closer in self._closers:  # not earlier: watchers end here, and the epoch above asks them for its weights
+        if self._progress.epoch is None:  # no epoch ever ended: this is the end of the only one
+            self._measure_weights(self._next_step, time.time_ns() // 1000)
+            self._draw(None)
+        for closer in self._closers:  # not earlier: watchers end here
             closer()
-        if self._progress.epoch is None:
-            self._draw(None)  # no epoch ever ended: the figures show the whole run
         if self._state == "running":
             self.mark(state, reason)
         self._recorder.flush(_FINISH_SECONDS)
@@ -247,6 +247,10 @@ class Run:
             self._renderer.submit(id, FrozenFigure(freeze(figure)))
         except AgnezError as error:  # a figure is worth a sentence beside the run, and never the run itself
             self.tell(f"the figure {name!r} could not be taken: {error}")
+
+    def _measure_weights(self, step: int, now: int) -> None:
+        for watcher in self._watchers:
+            self.record_vectors(watcher.weights(), step=step, time=now)
 
     def _draw(self, epoch: int | None) -> None:
         """Have the figures drawn once everything logged so far is committed, for they are drawn from the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,18 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ["AGNEZ_DIR"] = os.devnull  # whoever forgets the fixture below fails, and touches nobody's store
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from playwright.sync_api import Browser, sync_playwright
+
 from agnez.store import Store
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +40,13 @@ def store_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def store(store_directory: Path) -> Iterator[Store]:
     """Open that store."""
     yield Store(store_directory)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Open a real browser, one for all tests: Playwright cannot be started twice in a process."""
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=installed, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()

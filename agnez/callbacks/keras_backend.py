@@ -30,6 +30,6 @@ def _missing_backend(name: str) -> str:
     if there:
         return f"Keras is set to its backend {name}, which is not installed: set KERAS_BACKEND={there[0]}, which is"
     return (
-        f"Keras has no backend: pip install 'agnez[torch]' and set KERAS_BACKEND=torch, or pip install {name} "
-        "(Keras runs on torch, tensorflow or jax)"
+        "Keras has no backend to run on: pip install 'agnez[torch]' and set KERAS_BACKEND=torch "
+        "(tensorflow and jax do as well)"
     )

@@ -305,6 +305,18 @@ def test_the_end_of_a_run_takes_the_hooks_out(digits: Digits, read: Read) -> Non
     assert not optimizer._optimizer_step_pre_hooks
 
 
+def test_a_run_without_epochs_measures_its_last_weights(digits: Digits, read: Read) -> None:
+    watched = model()
+    with agnez.init("watch", server=None) as run:
+        agnez.watch(watched)
+        for step in range(3):
+            run.log({"x": step})
+        with torch.no_grad():
+            watched[0].weight.zero_()
+    assert read(run)["weights/global"][0] == [0, 3]
+    assert read(run)["weights/0"][1][-1] == norm(watched[0].bias)
+
+
 def test_neither_model_nor_optimizer_is_kept_alive(digits: Digits, run: Run) -> None:
     watched = model()
     optimizer = sgd(watched)

@@ -22,8 +22,16 @@ model = keras.Sequential(
     ]
 )
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-print("ready")
-input()
+
+
+class Pause(keras.callbacks.Callback):
+    """Wait for the browser of the test."""
+
+    def on_train_begin(self, logs=None):
+        print("ready")
+        input()
+
+
 history = model.fit(
     images,
     labels,
@@ -31,7 +39,7 @@ history = model.fit(
     batch_size=32,
     validation_split=0.2,
     verbose=0,
-    callbacks=[agnez.AgnezCallback(project="digits", port=port, renderer=renderer)],
+    callbacks=[agnez.AgnezCallback(project="digits", port=port, renderer=renderer), Pause()],
 )
 print(json.dumps(history.history))
 input()

@@ -16,10 +16,10 @@ model = torch.nn.Sequential(
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 criterion = torch.nn.CrossEntropyLoss()
-print("ready")
-input()
 run = agnez.init("digits", port=int(sys.argv[1]))
 agnez.watch(model, optimizer)
+print("ready")
+input()
 for epoch in range(6):
     for batch in torch.randperm(len(images)).split(32):
         optimizer.zero_grad()
