@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -57,6 +58,45 @@ def server(directory: Path | None, port: int | None, static: Path | None, open_b
         serving.wait()
     except KeyboardInterrupt:
         serving.stop(goodbye=0.5)
+
+
+@cli.command()
+@click.option("--framework", type=click.Choice(["keras", "torch"]), default="keras", show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=80, show_default=True, help="80 last about a minute on two cores."
+)
+@_DIR
+@click.option("--port", type=click.IntRange(1, 65535), help="The port; by default 3000, or the next free one.")
+@click.option("--exit", "leave", is_flag=True, help="End with the training, instead of serving on until Ctrl-C.")
+@click.option("--no-browser", is_flag=True, help="Open no tab.")
+def demo(
+    framework: Literal["keras", "torch"],
+    epochs: int,
+    directory: Path | None,
+    port: int | None,
+    leave: bool,
+    no_browser: bool,
+) -> None:
+    """Train a small convolutional network on handwritten digits, and watch it."""
+    from agnez.demo import run
+    from agnez.session import session
+
+    try:
+        with click.progressbar(length=epochs, label=f"training with {framework}", show_pos=True) as bar:
+            run(
+                framework,
+                epochs=epochs,
+                on_epoch=lambda epoch, epochs: bar.update(1),
+                dir=directory,
+                port=port,
+                open_browser=not no_browser,
+            )
+        if leave:
+            return
+        click.echo("agnez: trained; the dashboard stays until Ctrl-C")
+        session().wait()
+    except KeyboardInterrupt:
+        click.echo("")
 
 
 def _listen(first: int, *, exactly: bool):  # type: ignore[no-untyped-def]  # a socket, whose module is imported lazily

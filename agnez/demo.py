@@ -17,7 +17,7 @@ Framework = Literal["keras", "torch"]
 OnEpoch = Callable[[int, int], None]
 """Called at the end of each epoch with its number, from 1, and with how many there are."""
 
-EPOCHS = 40
+EPOCHS = 80
 BATCH = 32
 
 
@@ -54,11 +54,11 @@ def _with_keras(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agne
     model = keras.Sequential(
         [
             layers.Input((8, 8, 1)),
-            layers.GaussianNoise(0.2),
-            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv1"),
-            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
+            layers.GaussianNoise(0.3),
+            layers.Conv2D(64, 3, padding="same", activation="relu", name="conv1"),
+            layers.Conv2D(64, 3, padding="same", activation="relu", name="conv2"),
             layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, padding="same", activation="relu", name="conv3"),
+            layers.Conv2D(128, 3, padding="same", activation="relu", name="conv3"),
             layers.Flatten(),
             layers.Dropout(0.5),
             layers.Dense(10, name="digits"),
@@ -100,28 +100,29 @@ def _with_torch(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agne
     data = torch.utils.data.TensorDataset(pictures, digits)
     loader = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True)
     model = nn.Sequential()
-    model.add_module("conv1", nn.Conv2d(1, 32, 3, padding=1))
+    model.add_module("conv1", nn.Conv2d(1, 64, 3, padding=1))
     model.add_module("relu1", nn.ReLU())
-    model.add_module("conv2", nn.Conv2d(32, 32, 3, padding=1))
+    model.add_module("conv2", nn.Conv2d(64, 64, 3, padding=1))
     model.add_module("relu2", nn.ReLU())
     model.add_module("pool", nn.MaxPool2d(2))
-    model.add_module("conv3", nn.Conv2d(32, 64, 3, padding=1))
+    model.add_module("conv3", nn.Conv2d(64, 128, 3, padding=1))
     model.add_module("relu3", nn.ReLU())
     model.add_module("flat", nn.Flatten())
     model.add_module("dropout", nn.Dropout(0.5))
-    model.add_module("digits", nn.Linear(64 * 16, 10))
+    model.add_module("digits", nn.Linear(128 * 16, 10))
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, epochs * len(loader), pct_start=0.1)
 
     with agnez.init(config={"epochs": epochs, "batch": BATCH}, **options) as run:
         agnez.watch(model, optimizer)
+        run.report(epoch=0, epochs=epochs, steps_per_epoch=len(loader))  # so that the page knows how long still
         for epoch in range(epochs):
             model.train()
             for x, y in loader:
-                scores = model(x + 0.2 * torch.randn_like(x))
+                scores = model(x + 0.3 * torch.randn_like(x))
                 loss = cross_entropy(scores, y)
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it without types
                 optimizer.step()
                 schedule.step()
                 run.log(

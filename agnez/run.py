@@ -90,8 +90,11 @@ class Run:
 
     @property
     def closed(self) -> bool:
-        """Tell whether the run has ended for good. A state other than "running" need not mean that: see `mark`."""
-        return self._closed
+        """Tell whether the run takes nothing more: it has ended for good, or is that of the process we were forked from.
+
+        A state other than "running" need not mean that: see `mark`.
+        """
+        return self._closed or not self._recorder.owned()
 
     @property
     def step(self) -> int:

@@ -35,6 +35,11 @@ class Session:
         self._unhandled = getattr(sys, "last_value", None)
         atexit.register(self.close)
 
+    def wait(self) -> None:
+        """Wait, and serve, until the user interrupts."""
+        while True:
+            time.sleep(3600)
+
     def close(self) -> None:
         """Finish all runs and stop the servers. A forked child has neither."""
         if os.getpid() != self.pid:

@@ -48,9 +48,10 @@ class WeightNorms:
 def _named_layers(layer: Any, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
     """Yield the model and all layers in it, each once, with unique names that tell where they are."""
     seen = set() if seen is None else seen
-    if not prefix:
-        yield layer.name, layer
     names: set[str] = set()
+    if not prefix:
+        names.add(layer.name)
+        yield layer.name, layer
     for child in layer._flatten_layers(include_self=False, recursive=False):
         if id(child) in seen:
             continue

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from agnez import session
+from agnez.callbacks.budget import Budget
 from agnez.callbacks.choice import PARTS, Choice, choose
 from agnez.errors import AgnezError, BadValueError
 from agnez.optional import require
@@ -77,13 +78,11 @@ class Watch:
         self._layers = Layers(model, choice)
         self._weights = Combiner("weights", self._layers)
         self._gradients = Combiner("gradients", self._layers)
-        self._taps = (
-            [Tap(self._layers, choice, self._stumble) for _ in optimizers] if "gradients" in choice.parts else []
-        )
-        self._ends: list[Callable[[], None]] = [
-            optimizer.register_step_pre_hook(tap).remove for tap, optimizer in zip(self._taps, optimizers, strict=False)
-        ]
-        self._ends.append(run.attach(self))
+        self._taps: list[Tap] = []
+        self._ends: list[Callable[[], None]] = [run.attach(self)]
+        for optimizer in optimizers if "gradients" in choice.parts else ():
+            self._taps.append(Tap(self._layers, choice.every, Budget(choice.budget / len(optimizers)), self._stumble))
+            self._ends.append(optimizer.register_step_pre_hook(self._taps[-1]).remove)
         self._weights_due = 0.0
         self._stumbled = False
         run.on_close(self.remove)
@@ -100,8 +99,8 @@ class Watch:
         try:
             found = self._take_gradients()
             if time.monotonic() >= self._weights_due:
-                found += self._measure_weights()
                 self._weights_due = time.monotonic() + WEIGHTS_SECONDS
+                found += self._measure_weights()
             return found
         except Exception as error:  # whatever fails here, the user's loop must not see it
             self._stumble("norms", error)
@@ -129,8 +128,9 @@ class Watch:
         taken = [each for tap in self._taps if (each := tap.take()) is not None]
         if not taken:
             return []
-        norms = taken[0][0] if len(taken) == 1 else torch.cat([norms.to(taken[0][0]) for norms, _ in taken])
-        return [self._gradients(norms, tuple(place for _, places in taken for place in places))]
+        with self._taps[0].budget.spending():
+            norms = taken[0][0] if len(taken) == 1 else torch.cat([norms.to(taken[0][0]) for norms, _ in taken])
+            return [self._gradients(norms, tuple(place for _, places in taken for place in places))]
 
     def _measure_weights(self) -> list[tuple[tuple[str, ...], Tensor]]:
         parameters = self._layers.parameters() if "weights" in self._choice.parts else []
@@ -149,32 +149,28 @@ class Watch:
 class Tap:
     """Measure the gradients that one optimizer is about to use. It is the hook that the optimizer calls."""
 
-    def __init__(self, layers: Layers, choice: Choice, stumble: Callable[[str, Exception], None]) -> None:
+    def __init__(self, layers: Layers, every: int, budget: Budget, stumble: Callable[[str, Exception], None]) -> None:
+        self.budget = budget
         self._layers = layers
-        self._choice = choice
+        self._every = every
         self._stumble = stumble
         self._steps = 0
-        self._not_before = 0.0
-        self._last_cost = 0.0
+        self._failed = False
         self._taken: tuple[Tensor, tuple[int, ...]] | None = None
 
     def __call__(self, optimizer: Optimizer, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Measure, if it is time to."""
-        due = self._steps % self._choice.every == 0
+        due = self._steps % self._every == 0
         self._steps += 1
-        began = time.perf_counter()
-        if not due or began < self._not_before:
+        if not due or self._failed or not self.budget.allows():
             return
+        self.budget.begin()
         try:
-            self._measure(optimizer)
+            with self.budget.spending(), torch.no_grad():
+                self._measure(optimizer)
         except Exception as error:  # whatever fails here, the user's loop must not see it
-            self._not_before = float("inf")
+            self._failed = True
             self._stumble("gradients", error)
-            return
-        cost = time.perf_counter() - began
-        # The lesser of two costs, so that a warm-up or a hiccup of the machine does not silence it for long.
-        self._not_before = began + min(cost, self._last_cost) / self._choice.budget
-        self._last_cost = cost
 
     def take(self) -> tuple[Tensor, tuple[int, ...]] | None:
         """Return the norms measured last, each with the place of its layer, and forget them."""
@@ -188,7 +184,7 @@ class Tap:
             for parameter in group["params"]:
                 place = self._layers.place(parameter) if parameter.grad is not None else None
                 if place is not None and parameter.numel():
-                    gradients.append(_dense(parameter.grad.detach()))
+                    gradients.append(_dense(parameter.grad))
                     places.append(place)
         if not gradients or _is_captured(gradients[0]):
             return
@@ -200,9 +196,7 @@ class Tap:
 def _optimizers(given: Optimizer | Iterable[Optimizer] | None) -> list[Optimizer]:
     if given is None:
         return []
-    found = (
-        [given] if isinstance(given, torch.optim.Optimizer) else list(given) if isinstance(given, Iterable) else [given]
-    )
+    found = list(given) if isinstance(given, Iterable) else [given]
     for each in found:
         if not isinstance(each, torch.optim.Optimizer):
             raise BadValueError(f"watch needs an optimizer, a torch.optim.Optimizer; this is a {type(each).__name__}")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import TypeAlias
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from shapes import Digits, Read
 from sklearn.datasets import load_digits
 
 from agnez import session
 from agnez.run import Run
 from agnez.store import Store
-
-Digits: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
-Read: TypeAlias = Callable[[Run], dict[str, tuple[list[float], list[float]]]]
 
 
 @pytest.fixture(scope="session")

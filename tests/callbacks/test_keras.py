@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 import pytest
-from conftest import Digits
+from shapes import Digits
 from test_keras_backends import BACKEND, Raising, callback, model, run_of
 
 import agnez

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import Digits, Read
+from shapes import Digits, Read
 
 import agnez
 from agnez.errors import BadValueError
