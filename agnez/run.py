@@ -90,7 +90,7 @@ class Run:
 
     @property
     def closed(self) -> bool:
-        """Tell whether the run takes nothing more: it has ended for good, or is that of the process we were forked from.
+        """Tell whether the run takes nothing more: it has ended for good, or is of the process that forked this one.
 
         A state other than "running" need not mean that: see `mark`.
         """

@@ -138,6 +138,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
         """Begin, or go on with, the run."""
         if self._watch is not None:
             self._watch.leave()
+        self._fitting = True
         journal = self._open()
         journal.run.prepare_figures()
         if self._owns_run and journal.run.state != "running":
@@ -149,7 +150,6 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             stride=getattr(self._model, "steps_per_execution", 1),
         )
         self._norms = None  # the model may have been changed since the last fit
-        self._fitting = True
         self._watch = FitWatch.begin(_FOLDER, keras.callbacks.CallbackList.on_train_begin.__code__, self._left)
         if self._watch is not None:
             journal.run.on_close(self._watch.check)
@@ -206,9 +206,9 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
     def _open(self) -> Journal:
         """Return the journal of the callback's run, which the first call makes or finds."""
         if self._journal is None or self._journal.run.closed:
-            run = None if self._asks_for_a_run() else session.current()
-            self._owns_run = run is None or run.kept
-            if run is None or run.kept:
+            run = None if self._asks_for_a_run() else _users_run()
+            self._owns_run = run is None
+            if run is None:
                 run = session.init(**self._order)
                 run.kept = True
                 # With the callback goes the run: a search over hundreds of trainings must not keep them all open.
@@ -273,6 +273,11 @@ def _epoch_name(name: str) -> str:
     if name.startswith("learning_rate"):
         return name
     return f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}"
+
+
+def _users_run() -> Run | None:
+    """Return the newest open run that the user made, and no callback."""
+    return next((run for run in reversed(session.session().runs) if not run.kept), None)
 
 
 def _finish_aside(run: Run) -> None:

@@ -314,6 +314,9 @@ def test_a_run_of_ones_own_takes_it_all_and_stays_open(digits: Digits, read: Rea
         apart = callback(project="apart")
         trained.fit(*digits, epochs=1, verbose=0, callbacks=[apart])
         assert run_of(apart) is not run and run_of(apart).project == "apart"
+        again = agnez.AgnezCallback()
+        trained.fit(*digits, epochs=1, verbose=0, callbacks=[again])
+        assert again.run is run
     assert run.state == "finished" and "train/loss" in read(run)
     assert len(store.runs()) == 2
 
