@@ -17,18 +17,18 @@ from agnez.errors import NotFoundError, StoreError
 from agnez.notice import say
 from agnez.record import CellRecord, Finding, Point, RunInfo
 from agnez.scalars import Scalar, Tensor, read, read_vector
-from agnez.store import RunFile, Store
+from agnez.store import Catalog, RunFile, Store
 
 log = logging.getLogger(__name__)
 
 BOUND = 1_000_000
 """Entries that may wait. Past it new ones are dropped and counted: the loop never waits, and memory stays bounded."""
 
-COMMIT_SECONDS = 0.1
+COMMIT_SECONDS = 0.2
 """The least time between two commits. After silence the first entry is committed at once."""
 
 HEARTBEAT_SECONDS = 5.0
-PUBLISH_SECONDS = 2.0
+PUBLISH_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
 
@@ -107,13 +107,13 @@ class Recorder:
         self._wake = threading.Event()
         self._idle = False
         self._stopping = False
-        self._taken = threading.Condition()
-        self._put = self._committed = 0
         self.dropped = 0
         self._known: set[str] = set()
         self._new_cells: list[CellRecord] = []
         self._findings: list[Finding] = []
         self._published = self._beaten = 0.0
+        self._unpublished = self._urgent = False
+        self._catalog: Catalog | None = None
         self._failing: str | None = None
         self._pid = os.getpid()
         self._file: RunFile | None = None
@@ -132,6 +132,7 @@ class Recorder:
         """
         try:
             self._file = self._store.create_run(self._info)
+            self._catalog = self._store.catalog()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self._store.directory} cannot be written ({error}): choose another with dir="
@@ -151,7 +152,6 @@ class Recorder:
             self.dropped += 1
             return
         self._queue.append(entry)
-        self._put += 1
         if self._idle:
             self._wake.set()
 
@@ -161,12 +161,10 @@ class Recorder:
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was put before is committed; `timeout` is in seconds. Tell whether it is."""
-        goal = self._put
+        committed = threading.Event()
+        self.put(After(committed.set))
         self._wake.set()
-        with self._taken:
-            return self._taken.wait_for(lambda: self._committed >= goal or not self._alive(), timeout) and (
-                self._committed >= goal
-            )
+        return self._alive() and committed.wait(timeout)
 
     def close(self, timeout: float) -> bool:
         """Commit what is left and end the thread. Tell whether all was written. Closing twice does no harm."""
@@ -187,17 +185,16 @@ class Recorder:
             done = self._round()
             if stopping and (done or not self._can_retry()):
                 break
-            if self._wait(began, done):
-                continue
+            self._wait(began, done)
         self._file.close()
-        with self._taken:
-            self._taken.notify_all()
+        if self._catalog is not None:
+            self._catalog.close()
 
     def _can_retry(self) -> bool:
         """Tell whether another try may help at the end: only if the fault is a lock that somebody else holds."""
         return self._failing is not None and "locked" in self._failing
 
-    def _wait(self, began: float, done: bool) -> bool:
+    def _wait(self, began: float, done: bool) -> None:
         """Wait for work. Batches come `COMMIT_SECONDS` apart; after a fault the next try waits longer."""
         pause = COMMIT_SECONDS if done else RETRY_SECONDS
         if not self._stopping:
@@ -206,10 +203,9 @@ class Recorder:
                 self._pause(rest)
         self._idle = True
         if not self._queue and not self._stopping and done:
-            self._wake.wait(HEARTBEAT_SECONDS)
+            self._wake.wait(PUBLISH_SECONDS if self._unpublished else HEARTBEAT_SECONDS)
         self._idle = False
         self._wake.clear()
-        return True
 
     def _pause(self, seconds: float) -> None:
         """Gather for a while; `flush` and `close` end it."""
@@ -221,6 +217,7 @@ class Recorder:
         queue = self._queue
         self._waiting.extend(queue.popleft() for _ in range(len(queue)))
         if not self._waiting and not self._due():
+            self._publish()
             return True
         try:
             self._commit(self._waiting)
@@ -230,6 +227,7 @@ class Recorder:
         except Exception:  # an entry that cannot be written must not end the recording of all others
             log.exception("an entry could not be recorded")
             self._commit_one_by_one()
+        self._publish()
         self._succeed()
         return True
 
@@ -258,13 +256,24 @@ class Recorder:
             if findings != self._findings:
                 self._file.write_findings(findings)
             self._file.write_info(info)
-        changed, self._info, self._findings = _differs(self._info, info), info, findings
+        self._urgent = self._urgent or _is_news(self._info, info)
+        self._info, self._findings = info, findings
         self._new_cells.clear()
+        self._unpublished = True
+        self._beaten = time.monotonic()
+
+    def _publish(self) -> None:
+        """Bring the lists of runs up to date: at once for news, every so often for what counts up all the time."""
         now = time.monotonic()
-        if changed or now - self._published > PUBLISH_SECONDS:
-            self._store.publish(replace(info, summary=self._file.summaries()))
-            self._published = now
-        self._beaten = now
+        if not self._unpublished or not (self._urgent or self._stopping or now - self._published >= PUBLISH_SECONDS):
+            return
+        assert self._file is not None and self._catalog is not None
+        try:
+            self._catalog.put(replace(self._info, summary=self._file.summaries()))
+        except sqlite3.Error as error:  # the run's own file has it all: the next round tries again
+            log.warning("the list of runs could not be brought up to date: %s", error)
+            return
+        self._published, self._unpublished, self._urgent = now, False, False
 
     def _place(self, points: Sequence[Point]) -> None:
         """Give cells to metrics seen for the first time. They wait here until they are committed."""
@@ -314,10 +323,6 @@ class Recorder:
             self._failing = None
         done, self._waiting = self._waiting, []
         self._tell([entry.call for entry in done if isinstance(entry, After)])
-        count = len(done)
-        with self._taken:
-            self._committed += count
-            self._taken.notify_all()
         self._tell(self._listeners)
 
     def _tell(self, listeners: Sequence[Callable[[], None]]) -> None:
@@ -349,8 +354,6 @@ def _points(entries: Sequence[Entry]) -> list[Point]:
     ]
 
 
-def _differs(before: RunInfo, after: RunInfo) -> bool:
-    """Tell whether lists must learn of it now: anything but the beating of the heart and the counting of steps."""
-    return replace(before, heartbeat=None, progress=replace(before.progress, step=None)) != replace(
-        after, heartbeat=None, progress=replace(after.progress, step=None)
-    )
+def _is_news(before: RunInfo, after: RunInfo) -> bool:
+    """Tell whether lists must learn of it now: of anything but the beating of the heart and the counting of epochs."""
+    return replace(before, heartbeat=None, progress=after.progress) != replace(after, heartbeat=None)

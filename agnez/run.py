@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Literal, Protocol, TypeAlias
 
@@ -125,13 +125,13 @@ class Run:
             raise RunFinishedError(f"run {self.name} has finished: call agnez.init() for another")
         step = self._next_step if step is None else _whole(step)
         scalars: dict[str, Scalar] = {}
-        for name, value in _flat(values):
+        others: list[tuple[str, Loggable]] = []
+        _sort(values, "", scalars, others)
+        for name, value in others:
             if name == "epoch":
                 self._see_epoch(value, step, now)
-            elif is_figure(value):
-                self._log_figure(name, value, step)
             else:
-                scalars[name] = freeze_scalar(name, value)
+                self._log_figure(name, value, step)
         self._next_step = step + 1
         self.record(scalars, step=step, time=now)
         for watcher in self._watchers:
@@ -230,6 +230,8 @@ class Run:
         self.finish(state, reason=reason)
 
     def _see_epoch(self, value: Loggable, step: int, now: int) -> None:
+        if type(value) is int and value == self._epoch:  # nearly always
+            return
         number = int(_number("epoch", value))
         if number == self._epoch:
             return
@@ -289,17 +291,29 @@ def outcome(error: BaseException | None) -> tuple[State, str | None]:
     return "failed", f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
 
 
-def _flat(values: Mapping[str, Loggable], prefix: str = "") -> Iterator[tuple[str, Loggable]]:
+def _sort(
+    values: Mapping[str, Loggable], prefix: str, scalars: dict[str, Scalar], others: list[tuple[str, Loggable]]
+) -> None:
+    """Freeze the numbers of what `log` was given, and set the epoch and figures aside. It runs at every step."""
     if not isinstance(values, Mapping):
         raise BadValueError(f"log takes a mapping of names to numbers, such as {{'loss': 0.5}}; this is {values!r}")
     for key, value in values.items():
         if not isinstance(key, str) or not key:
             raise BadValueError(f"{key!r} is no name for a metric: names are text")
         name = prefix + key
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}/")
+        if type(value) is float:
+            scalars[name] = value
+        elif name == "epoch":
+            others.append((name, value))
+        elif isinstance(value, Mapping):
+            _sort(value, f"{name}/", scalars, others)
         else:
-            yield name, value
+            try:
+                scalars[name] = freeze_scalar(name, value)
+            except BadValueError:
+                if not is_figure(value):
+                    raise
+                others.append((name, value))
 
 
 def _whole(step: object) -> int:

@@ -5,9 +5,10 @@ Frameworks are recognised by the names of their types and never imported.
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from agnez.errors import BadValueError
 
@@ -36,11 +37,9 @@ def freeze(name: str, value: object) -> Scalar:
         return value  # type: ignore[return-value]  # the commonest case, kept to one comparison
     if kind is int or kind is bool:
         return _from_int(name, value)  # type: ignore[arg-type]
-    framework = kind.__module__.partition(".")[0]
-    if framework in _FREEZERS:
-        return _FREEZERS[framework](name, value)
-    if hasattr(value, "value") and framework == "keras":
-        return freeze(name, value.value)
+    freezer = _freezer(kind)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
+    if freezer is not None:
+        return freezer(name, value)
     if hasattr(kind, "__float__") and not isinstance(value, str):  # Decimal, Fraction, NumPy's scalars and 0-d arrays
         _check_size(name, value)
         return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
@@ -104,12 +103,13 @@ def _check_size(name: str, value: object) -> None:
 
 
 def _freeze_torch(name: str, value: object) -> Scalar:
-    tensor = value.detach()  # type: ignore[attr-defined]
-    _check_size(name, tensor)
-    if tensor.device.type == "cpu":
-        return float(tensor)
+    tensor: Any = value
+    if tensor.numel() != 1:
+        _check_size(name, tensor)
+    if tensor.is_cpu:
+        return float(tensor.item())
     # A bare detach would still change under `total += loss`.
-    return tensor.reshape(()).clone()  # type: ignore[no-any-return]
+    return tensor.detach().reshape(()).clone()  # type: ignore[no-any-return]
 
 
 def _freeze_immutable(name: str, value: object) -> Scalar:
@@ -119,7 +119,18 @@ def _freeze_immutable(name: str, value: object) -> Scalar:
     return value  # type: ignore[return-value]
 
 
+def _freeze_keras(name: str, value: object) -> Scalar:
+    return freeze(name, getattr(value, "value", None))
+
+
+@functools.cache  # it is asked at every step
+def _freezer(kind: type) -> Callable[[str, object], Scalar] | None:
+    """Return what freezes the values of a framework's type."""
+    return _FREEZERS.get(kind.__module__.partition(".")[0])
+
+
 _FREEZERS = {
+    "keras": _freeze_keras,
     "torch": _freeze_torch,
     "jax": _freeze_immutable,
     "jaxlib": _freeze_immutable,

@@ -23,7 +23,7 @@ from agnez.wire import finding_record, points_message, run_record
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
 """The least time between two looks. After silence a commit of this process is looked at at once."""
 
 IDLE_SECONDS = 1.0

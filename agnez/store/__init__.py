@@ -1,7 +1,8 @@
 """Where all of it rests."""
 
+from agnez.store.catalog import Catalog
 from agnez.store.cells import Cells, Change
 from agnez.store.folder import Store
 from agnez.store.runfile import RunFile
 
-__all__ = ["Cells", "Change", "RunFile", "Store"]
+__all__ = ["Catalog", "Cells", "Change", "RunFile", "Store"]

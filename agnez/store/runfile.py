@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class RunFile:
         self._connection = database.connect(path, MIGRATIONS, create=create)
         self.cells = cells.Cells(self._connection)
         self._ids: dict[str, int] = {}
+        self._facts: dict[str, Json] = {}  # as this connection last wrote them
         self._summaries: dict[str, Summary] = {}  # what the writer keeps of its series; readers read it from the file
         self._cursor = self.cursor()
         self._load_ids()
@@ -54,21 +56,23 @@ class RunFile:
     def transaction(self) -> Iterator[None]:
         """Write all that happens inside at once, or nothing of it."""
         self._connection.execute("BEGIN IMMEDIATE")
-        before = self._cursor, dict(self._ids), dict(self._summaries)
+        before = self._cursor, dict(self._ids), dict(self._summaries), dict(self._facts)
         try:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            self._cursor, self._ids, self._summaries = before
+            self._cursor, self._ids, self._summaries, self._facts = before
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
 
     def write_info(self, info: RunInfo) -> None:
         """Write the facts of the run. Summaries are kept with the points and not taken from here."""
-        record = run_record(info) | {"host": info.host, "pid": info.pid}
-        facts = [(key, dump(value)) for key, value in record.items() if key != "summary"]
+        record = run_record(replace(info, summary={})) | {"host": info.host, "pid": info.pid}
+        new = {key: value for key, value in record.items() if key != "summary" and self._facts.get(key, ...) != value}
+        facts = [(key, dump(value)) for key, value in new.items()]
         self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts)
+        self._facts.update(new)
 
     def info(self) -> RunInfo:
         """Return the facts of the run, with the summary of each series."""
