@@ -19,9 +19,9 @@ def line(process: Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def go_on(process: Popen[str]) -> None:
+def go_on(process: Popen[str], word: str = "") -> None:
     assert process.stdin is not None
-    process.stdin.write("\n")
+    process.stdin.write(f"{word}\n")
     process.stdin.flush()
 
 
@@ -167,3 +167,22 @@ def test_the_script_that_agnez_was_born_with(watched: Watched, start: Start, por
         expect(shown).to_be_visible()
         assert shown.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [40, 30]
     assert watched.errors == [] and watched.hosts == {f"127.0.0.1:{port}"}
+
+
+def test_a_page_goes_on_when_another_run_takes_the_port_over(watched: Watched, start: Start, port: int) -> None:
+    first = start(SCRIPTS / "wait.py", str(port), "first")
+    assert line(first) == "ready"
+    page = open_page(watched, port)
+    expect(page.get_by_test_id("run-name")).to_contain_text("first")
+    second = start(SCRIPTS / "wait.py", str(port), "second")
+    assert line(second) == "ready"
+    expect(page.get_by_test_id("run-name")).to_contain_text("second")  # the newest that is alive is followed
+    go_on(first, "end")
+    assert first.wait(60) == 0
+    page.wait_for_selector("[data-testid=connection]:not([data-state=live])", state="attached")
+    page.wait_for_selector("[data-testid=connection][data-state=live]", state="attached")
+    for _ in range(20):
+        go_on(second)
+    expect(page.locator(f"{watched.cell('Loss')} [data-testid=chart]")).to_have_attribute("data-points", "21")
+    assert last(watched, "Loss") == {"loss": 20.0}
+    assert watched.hosts == {f"127.0.0.1:{port}"}
