@@ -17,7 +17,6 @@ from agnez.store import RunFile
 if TYPE_CHECKING:
     from agnez.record import FloatArray
 
-_MOST = 2_000
 _RATES = ("accuracy", "precision", "recall", "auc", "f1")
 
 
@@ -33,7 +32,7 @@ class FigureJob:
     def __call__(self) -> Curves:
         """Read the numbers."""
         with RunFile(self.path) as file:
-            _, found, _ = file.series([*self.metrics, "epoch"], most=_MOST)
+            _, found, _ = file.series([*self.metrics, "epoch"])  # drawing thins them out, once they have their epochs
         by_name = {each.metric: each for each in found}
         epochs = by_name.pop("epoch", None)
         lines = tuple(_line(by_name[name], epochs) for name in self.metrics if name in by_name)

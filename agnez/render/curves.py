@@ -31,6 +31,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 12, 30, 30
 _EDGE = 2  # where title and legend begin
 _LEGEND_ROW = 17
 _LEGEND_ROWS = 2
+_LEGEND_STEP = 15.5
+_STROKE = 16.5
+_STROKE_ROOM = 22.0
+_COLUMN_GAP = 15.4
 _LABEL_MOST = 16  # letters
 _FONT = 11.0
 _MARKS_MOST = 40
@@ -129,7 +133,6 @@ def draw_curves(curves: Curves) -> Figure:
     title = _write_labels(ax, curves)
     values = _add_legend(ax, list(zip(entries, artists, strict=True)), columns) if len(entries) > 1 else []
     figure.set_label(_said(curves))
-    _forbid_tex(figure)
     _connect(figure, curves, artists, title, values)
     return figure
 
@@ -154,7 +157,13 @@ def _thin(line: Line) -> Line:
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
     x, y = decimate(x, np.where(np.isfinite(y), y, np.nan))
-    return replace(line, x=x, y=_shorten(y))
+    return replace(line, x=_place(x), y=_shorten(y))
+
+
+def _place(x: Floats) -> Floats:
+    """Round to a millionth of the range, which no screen can show; whole numbers stay as they are."""
+    span = float(x[-1] - x[0]) if len(x) else 0.0
+    return np.round(x, max(0, 6 - math.floor(math.log10(span)))) if 1e-9 < span < math.inf else x
 
 
 def _shorten(y: Floats) -> Floats:
@@ -318,29 +327,16 @@ def _said(curves: Curves) -> str:
 def _write_labels(ax: Axes, curves: Curves) -> Text:
     """Write the title above the axes and the name of x below them; give the title's text."""
     width, height = _size(ax)
-    title = ax.text(
-        (_EDGE - _LEFT) / width,
-        1 + 13 / height,
+    title = _add_text(
+        ax,
         _said(curves),
-        transform=ax.transAxes,
+        ((_EDGE - _LEFT) / width, 1 + 13 / height),
         fontsize=13,
         fontweight="bold",
         color=tokens.INK.light,
-        ha="left",
-        va="baseline",
-        parse_math=False,
     )
-    ax.text(
-        1.0,
-        -(_BOTTOM + 5) / height,
-        curves.x_label,
-        transform=ax.transAxes,
-        fontsize=_FONT,
-        color=tokens.SECOND.light,
-        ha="right",
-        va="center",
-        parse_math=False,
-    )
+    place = (1.0, -(_BOTTOM + 5) / height)
+    _add_text(ax, curves.x_label, place, color=tokens.SECOND.light, ha="right", va="center")
     return title
 
 
@@ -368,51 +364,68 @@ def _legend_columns(entries: list[_Entry], x_label: str) -> int:
 
 
 def _add_legend(ax: Axes, entries: list[tuple[_Entry, Line2D]], columns: int) -> list[tuple[Text, str, str]]:
-    """Name the lines, as many as have room; give each text with its label and its value, which the page makes bold."""
-    width, height = _size(ax)
+    """Name the lines, as many as have room; give each text with its label and its value, which the page makes bold.
+
+    These are plain strokes and texts: matplotlib's own legend finds its place only by drawing the whole figure, which
+    takes longer than all the rest.
+    """
     room = columns * _LEGEND_ROWS
     shown = entries if len(entries) <= room else entries[: max(1, room - 1)]
     labels = [entry.text for entry, _ in shown]
-    handles = [artist for _, artist in shown]
     if len(shown) < len(entries):
-        (blank,) = ax.plot([], [], linestyle="none", marker="", label="_more")
         labels.append(f"and {len(entries) - len(shown)} more")
-        handles.append(blank)
-    legend = ax.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=((_EDGE - _LEFT) / width, -_BOTTOM / height),
-        ncols=columns,
-        frameon=False,
-        fontsize=_FONT,
-        labelcolor=tokens.SECOND.light,
-        handlelength=1.5,
-        handletextpad=0.5,
-        columnspacing=1.4,
-        labelspacing=0.35,
-        borderpad=0.0,
-        borderaxespad=0.0,
-    )
-    legend.set_in_layout(False)
-    legend.get_frame().set(facecolor="none", edgecolor="none")
-    texts = legend.get_texts()
-    for text in texts:
-        text.set_parse_math(False)
-    for handle in filter(None, legend.legend_handles):
-        handle.set_alpha(max(0.5, handle.get_alpha() or 1.0))  # a batch's short stroke would be too faint
+    texts = _legend_texts(ax, labels, columns)
+    for (_, artist), text in zip(shown, texts, strict=False):
+        _add_stroke(ax, artist, text)
     return [(text, entry.short, entry.value) for text, (entry, _) in zip(texts, shown, strict=False)]
 
 
-def _forbid_tex(figure: Figure) -> None:
-    """Keep LaTeX out even where the user's rcParams ask for it; ticks are made here so that they hear of it."""
-    from matplotlib.text import Text
+def _legend_texts(ax: Axes, labels: list[str], columns: int) -> list[Text]:
+    """Write labels below the axes, down each column in turn; a column is as wide as its longest label."""
+    from matplotlib.backends.backend_agg import RendererAgg
 
-    for ax in figure.axes:
-        ax.xaxis.get_major_ticks()
-        ax.yaxis.get_major_ticks()
-    for text in figure.findobj(Text):
-        text.set_usetex(False)
+    width, height = _size(ax)
+    ruler = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]  # matplotlib does not annotate it
+    texts: list[Text] = []
+    x = float(_EDGE - _LEFT + _STROKE_ROOM)
+    for column in np.array_split(np.array(labels), columns):
+        added = [
+            _add_text(ax, label, (x / width, -(_BOTTOM + 9 + row * _LEGEND_STEP) / height), color=tokens.SECOND.light)
+            for row, label in enumerate(column.tolist())
+        ]
+        x += max((text.get_window_extent(ruler).width for text in added), default=0.0) + _COLUMN_GAP + _STROKE_ROOM
+        texts += added
+    return texts
+
+
+def _add_stroke(ax: Axes, artist: Line2D, text: Text) -> None:
+    """Draw a short piece of a line before its name."""
+    from matplotlib.lines import Line2D
+
+    width, height = _size(ax)
+    x, y = text.get_position()
+    left, middle = x - _STROKE_ROOM / width, y + 3.85 / height
+    stroke = Line2D(
+        [left, left + _STROKE / width],
+        [middle, middle],
+        transform=ax.transAxes,
+        color=artist.get_color(),
+        linestyle=artist.get_linestyle(),
+        linewidth=artist.get_linewidth(),
+        alpha=max(0.5, artist.get_alpha() or 1.0),  # a batch's short stroke would be too faint
+        marker="",
+        drawstyle="default",
+        clip_on=False,
+        zorder=7,
+        label="_legend",
+    )
+    ax.add_line(stroke)
+
+
+def _add_text(ax: Axes, text: str, place: tuple[float, float], **style: Any) -> Text:
+    """Write a text at a place in shares of the axes; nothing in it is a formula, whatever the user's rcParams say."""
+    plain: dict[str, Any] = {"fontsize": _FONT, "ha": "left", "va": "baseline", "parse_math": False, "usetex": False}
+    return ax.text(*place, text, transform=ax.transAxes, **(plain | style))
 
 
 def _connect(

@@ -77,11 +77,15 @@ class FigureExporter(Exporter):  # type: ignore[misc]
             super().draw_image(ax, image)
 
 
-def export(figure: Figure) -> tuple[Spec, str, str]:
-    """Describe a figure for mpld3's script, with the style and the script of the plugins the user gave it."""
+def export(figure: Figure, *, settled: bool) -> tuple[Spec, str, str]:
+    """Describe a figure for mpld3's script, with the style and the script of the plugins the user gave it.
+
+    `settled` says that all of the figure already stands where it belongs.
+    """
     renderer = MPLD3Renderer()
-    # mpld3 would save a picture of the figure first, only to settle its layout: this settles it in a fifth of the time
-    figure.draw_without_rendering()
+    if not settled:
+        # mpld3 would save a picture of the figure first, only to settle its layout: this does it in a fifth of the time
+        figure.draw_without_rendering()
     FigureExporter(renderer, close_mpl=False).crawl_fig(figure)
     _, spec, css, javascript = renderer.finished_figures[0]
     for ax, axes in zip(figure.axes, spec["axes"], strict=True):

@@ -18,6 +18,7 @@ from agnez.render.pipes import Reply, receive, send
 _START_LIMIT = 120.0  # seconds; a cold disk on a busy machine has to be forgiven
 _JOB_LIMIT = 60.0
 _TAIL = 20  # lines
+_SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MALLOC_ARENA_MAX")
 
 # `-P` keeps the current folder, with whatever modules the user has there, off the helper's path. The folder of this
 # very package comes last, for the case that only the user's own path leads to it.
@@ -129,8 +130,9 @@ class Helper:
 
 
 def _environment() -> dict[str, str]:
-    """Inherit the environment, but draw on no screen and with one thread."""
-    return os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": ""}
+    """Inherit the environment, but draw on no screen, with one thread and with one arena of memory."""
+    single = dict.fromkeys(_SINGLE, "1")
+    return os.environ | single | {"MPLBACKEND": "Agg", "PYTHONWARNINGS": ""}
 
 
 def _collect(stream: IO[bytes], tail: deque[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html as markup
 import io
@@ -104,10 +105,17 @@ def script_json(value: Any) -> str:
     >>> script_json({"a": [1.0, float("nan")], "t": "</script>"})
     '{"a":[1.0,"NaN"],"t":"\\\\u003c/script\\\\u003e"}'
     """
-    text = json.dumps(_plain(value), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = _json(value)
+    except (TypeError, ValueError):  # arrays, or numbers that aren't finite: rare, and to look for them takes long
+        text = _json(_plain(value))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
@@ -146,5 +154,6 @@ def _description(figure: Figure) -> str:
     return f"Figure: {said}" if said else "Figure without a title"
 
 
+@functools.cache
 def _resource(name: str) -> str:
     return resources.files("agnez.render").joinpath(name).read_text(encoding="utf-8")

@@ -12,11 +12,15 @@ _LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer a job: its HTML, or an error; `foreign` says that only the user's own process can load the figure."""
+    """Answer a job: its HTML, or an error, and the seconds of a core that it took.
+
+    `foreign` says that only the user's own process can load the figure.
+    """
 
     html: str | None = None
     error: str | None = None
     foreign: bool = False
+    cpu: float = 0.0
 
 
 def send(stream: BinaryIO, message: object) -> None:

@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 Mode: TypeAlias = Literal["process", "thread"]
 
-# The process is the default: with a set of three figures every two seconds, a loop in pure Python is 13 to 18 % slower
-# beside a thread that draws them and 3 to 10 % beside a helper; one in NumPy's kernels 14 to 30 % and 7 to 8 %
-# (bench/render.py, on two cores that other work kept busy too, so the differences say more than the numbers).
+# The process is the default: with a set of three figures every two seconds, a loop in pure Python or in NumPy's kernels
+# is 2 to 4 % slower beside a thread that draws them and under 1 % beside a helper (bench/render.py, 8 rounds on two
+# cores that other work kept busy too, so the differences say more than the numbers).
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,9 @@ class _Monotonic:
 class Renderer:
     """Render the newest job of each key, at most one set in `period` seconds, and the last one always.
 
+    A set that is dear to draw makes the next one wait longer, so that drawing takes at most `share` of a core: to read
+    a training of many batches takes its time. A `period` of 0 lifts both limits.
+
     Nothing is started before the first job. `on_result` is called on the renderer's thread. In the mode "process" a
     helper process draws; in "thread" the renderer's own thread does. A process forked from this one can't use it.
     """
@@ -66,11 +69,13 @@ class Renderer:
         on_result: Callable[[Result], None],
         *,
         period: float = 2.0,
+        share: float = 1 / 12,
         mode: Mode = "process",
         clock: Clock | None = None,
     ) -> None:
         self._on_result = on_result
         self._period = period
+        self._share = share
         self._clock = clock or _Monotonic()
         self._pid = os.getpid()
         self._condition = threading.Condition()
@@ -133,10 +138,15 @@ class Renderer:
         self._artist.start()
         earliest = self._clock.now()
         while (jobs := self._next_set(earliest)) is not None:
-            earliest = self._clock.now() + self._period
+            begun, spent = self._clock.now(), self._artist.spent
             for key, job in jobs.items():
                 self._deliver(self._artist.render(key, job))
+            earliest = begun + self._pause(self._artist.spent - spent)
         self._artist.close()
+
+    def _pause(self, cpu: float) -> float:
+        """Tell how long after a set began the next one may."""
+        return max(self._period, cpu / self._share) if self._period else 0.0
 
     def _next_set(self, earliest: float) -> dict[str, Job] | None:
         """Wait for jobs and for their time; None at the end."""
@@ -162,6 +172,7 @@ class _Artist:
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
         self.helper = Helper()
+        self.spent = 0.0  # seconds of a core
         self._restarts = 1
         self._given_up = False
         self._note: str | None = None
@@ -181,6 +192,7 @@ class _Artist:
         except Exception as fault:  # the thread has to outlive one figure's fault, whatever it is
             _log.debug("the figure %s can't be drawn", key, exc_info=True)
             reply, note = failed(fault), None
+        self.spent += reply.cpu
         error = None if reply.error is None else f"the figure {key} can't be drawn: {reply.error}"
         return Result(key, reply.html, error, job.epoch, note)
 

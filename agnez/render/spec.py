@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def figure_spec(figure: Figure, *, themed: bool, artists: Mapping[str, Any]) -> 
     check_convertible(figure)
     from agnez.render.exporter import export
 
-    drawn = Drawn(*export(figure))
+    with _one_tick(figure) if themed else nullcontext():
+        drawn = Drawn(*export(figure, settled=themed))  # no artist of ours finds its place only by drawing
     _renew_ids(drawn.spec["plugins"], artists)
     # mpld3 takes points for pixels; in a user's figure lines and texts would be too small for their room
     scale = 1.0 if themed else figure.dpi / 72
@@ -124,6 +126,21 @@ def _size(axes: Spec, scale: float) -> None:
     for axis in axes["axes"]:
         if axis["fontsize"]:
             axis["fontsize"] *= scale
+
+
+@contextmanager
+def _one_tick(figure: Figure) -> Iterator[None]:
+    """Leave one tick to each axis: its style is all that mpld3 asks for, D3 draws the ticks, and each takes long."""
+    from matplotlib.ticker import LinearLocator
+
+    locators = [(axis, axis.get_major_locator()) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    for axis, _ in locators:
+        axis.set_major_locator(LinearLocator(1))
+    try:
+        yield
+    finally:
+        for axis, locator in locators:
+            axis.set_major_locator(locator)
 
 
 def _count_ticks(ax: Axes, axes: Spec) -> None:

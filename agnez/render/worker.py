@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
 import sys
+import time
 from typing import BinaryIO, cast
 
 from agnez.errors import AgnezError
+from agnez.render.curves import Curves
 from agnez.render.jobs import Job, ThawError, render_job
 from agnez.render.pipes import Reply, receive, send
 
@@ -23,6 +26,9 @@ def main() -> None:
     import matplotlib
 
     matplotlib.rcdefaults()  # ours must not depend on a matplotlibrc; what the user's figures need travels in them
+    answer(Curves("", "", ()))  # imports, fonts and styles are loaded by a first figure, and kept from then on
+    gc.collect()
+    gc.freeze()  # figures are full of cycles: look for their remains only, and not through all modules
     send(replies, Reply())  # ready
     parent = os.getppid()
     while _wait(jobs, parent):
@@ -35,8 +41,10 @@ def main() -> None:
 
 def answer(job: Job) -> Reply:
     """Render a job, whatever comes of it."""
+    begun = time.thread_time()
     try:
-        return Reply(html=render_job(job))
+        html = render_job(job)
+        return Reply(html=html, cpu=time.thread_time() - begun)
     except ThawError as error:
         return Reply(error=str(error), foreign=True)
     except Exception as error:  # a figure may hold any artist: this one fails, the next is rendered

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { epochAt, epochKnots, roomy, runAxis } from "../src/charts/axis";
+import { epochAt, epochKnots, roomy, runAxis, sameAxis } from "../src/charts/axis";
 import { NO_POINTS, type Points } from "../src/state/columns";
 
 const NOTHING = { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
@@ -17,6 +17,22 @@ function mapped(epochs: Points, stepsPerEpoch: number | null, ...steps: number[]
   const knots = epochKnots(epochs, stepsPerEpoch);
   return knots === null ? [] : steps.map((step) => epochAt(knots, step));
 }
+
+describe("two axes are the same", () => {
+  const axis = (ends: Points, last: number) => runAxis(ends, { ...NOTHING, epochs: 4 }, [0, last], true);
+  const ends = [[100, 1], [200, 2]] as const;
+
+  test("as long as they place each step alike, however many points came", () => {
+    expect(sameAxis(axis(points(...ends), 210), axis(points(...ends, [250, 2]), 290))).toBe(true);
+  });
+
+  test("not once an epoch ends elsewhere, or the part that is shown grows", () => {
+    expect(sameAxis(axis(points(...ends), 210), axis(points(...ends, [300, 3]), 300))).toBe(false);
+    const growing = (last: number) => runAxis(NO_POINTS, NOTHING, [0, last], true);
+    expect(sameAxis(growing(21), growing(29))).toBe(true);
+    expect(sameAxis(growing(21), growing(31))).toBe(false);
+  });
+});
 
 describe("steps to epochs", () => {
   test("without epochs the axis counts steps", () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
 from subprocess import Popen
 
@@ -12,6 +13,15 @@ from playwright.sync_api import Error, Page, expect
 from watching import Start, Watched
 
 SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def about(port: int) -> dict[str, int] | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/about", timeout=5) as answer:
+            facts: dict[str, int] = json.load(answer)
+            return facts
+    except OSError:
+        return None
 
 
 def line(process: Popen[str]) -> str:
@@ -179,8 +189,8 @@ def test_a_page_goes_on_when_another_run_takes_the_port_over(watched: Watched, s
     expect(page.get_by_test_id("run-name")).to_contain_text("second")  # the newest that is alive is followed
     go_on(first, "end")
     assert first.wait(60) == 0
-    page.wait_for_selector("[data-testid=connection]:not([data-state=live])", state="attached")
-    page.wait_for_selector("[data-testid=connection][data-state=live]", state="attached")
+    while (about(port) or {}).get("pid") != second.pid:
+        page.wait_for_timeout(100)
     for _ in range(20):
         go_on(second)
     expect(page.locator(f"{watched.cell('Loss')} [data-testid=chart]")).to_have_attribute("data-points", "21")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ def test_nothing_starts_before_the_first_job(inbox: Inbox) -> None:
 
 def test_the_newest_wins_and_the_last_is_always_drawn(inbox: Inbox) -> None:
     clock = Clock()
-    renderer = Renderer(inbox, period=2.0, mode="thread", clock=clock)
+    renderer = Renderer(inbox, period=2.0, share=1.0, mode="thread", clock=clock)
     renderer.submit("loss", loss(1))
     inbox.wait(lambda each: len(each) == 1)
     for epoch in (2, 3, 4):
@@ -132,6 +133,33 @@ def test_the_newest_wins_and_the_last_is_always_drawn(inbox: Inbox) -> None:
     assert [(each.key, each.epoch) for each in inbox.results] == [("loss", 1), ("loss", 5), ("other", 9), ("loss", 7)]
     renderer.submit("loss", loss(8))
     assert len(inbox.results) == 4
+
+
+@dataclass(frozen=True)
+class Dear:
+    """A source that takes some time of a core to read."""
+
+    epoch: int | None
+
+    def __call__(self) -> Curves:
+        begun = time.thread_time()
+        while time.thread_time() < begun + 0.01:
+            pass
+        return loss(5)
+
+
+def test_after_a_dear_set_the_next_waits_longer(inbox: Inbox) -> None:
+    clock = Clock()
+    renderer = Renderer(inbox, period=2.0, share=1e-6, mode="thread", clock=clock)
+    renderer.submit("loss", Dear(1))
+    inbox.wait(lambda each: len(each) == 1)
+    renderer.submit("loss", Dear(2))
+    clock.advance(9_000)
+    renderer.submit("loss", Dear(3))
+    assert len(inbox.results) == 1
+    clock.advance(1e9)
+    assert [each.epoch for each in inbox.wait(lambda each: len(each) == 2)] == [1, 3]
+    assert renderer.close(LIMIT)
 
 
 def test_a_failing_figure_is_a_sentence_and_the_next_is_drawn(inbox: Inbox, mode: Mode) -> None:

@@ -8,6 +8,7 @@ export type Unit = "epoch" | "step";
 
 export interface Axis {
   readonly unit: Unit;
+  readonly knots: Knots;
   readonly domain: readonly [number, number];
   /** Place a step on the axis. */
   at(step: number): number;
@@ -16,7 +17,7 @@ export interface Axis {
 }
 
 /** Maps steps to epochs through known places; both columns grow strictly. */
-interface Knots {
+export interface Knots {
   readonly steps: readonly number[];
   readonly epochs: readonly number[];
   /** Epochs a step past the last place. */
@@ -39,11 +40,27 @@ export function runAxis(
 /** Steps as they are. */
 const UNCHANGED: Knots = { steps: [0], epochs: [0], slope: 1 };
 
-function placing(knots: Knots): Pick<Axis, "at" | "project"> {
+function placing(knots: Knots): Pick<Axis, "knots" | "at" | "project"> {
   return {
+    knots,
     at: (step) => epochAt(knots, step),
     project: (steps, start, end, origin, scale, out) => projectSteps(knots, steps, start, end, origin, scale, out),
   };
+}
+
+/** Tell whether two axes place every step alike and show the same part. */
+export function sameAxis(a: Axis, b: Axis): boolean {
+  return (
+    a.unit === b.unit &&
+    a.knots.slope === b.knots.slope &&
+    alike(a.domain, b.domain) &&
+    alike(a.knots.steps, b.knots.steps) &&
+    alike(a.knots.epochs, b.knots.epochs)
+  );
+}
+
+function alike(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((each, nth) => each === b[nth]);
 }
 
 /** Steps ascend, so the places that they lie between are found by walking, not by searching: charts have many points. */

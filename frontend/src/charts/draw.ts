@@ -10,6 +10,7 @@ import { decimate, type Trace } from "./decimate";
 import { extent, tickCount, tickWriter, union, valueScale } from "./domain";
 import { clamp, nearest, type Frame, type LineModel } from "./model";
 import { seriesColour, type Palette } from "./palette";
+import { strokeDense } from "./stroke";
 import type { SeriesStyle } from "./style";
 
 const MARGIN = { top: 8, right: 12, bottom: 20, left: 42 };
@@ -141,16 +142,14 @@ function strength(style: SeriesStyle, { lines }: LineModel): number {
 
 function drawTrace(
   context: CanvasRenderingContext2D,
-  { left, top, y }: Frame,
+  { left, top, width, y }: Frame,
   model: LineModel,
   style: SeriesStyle,
   trace: Trace,
 ): void {
   context.strokeStyle = context.fillStyle = seriesColour(model.palette, style.colour);
-  context.lineWidth = style.width;
   context.globalAlpha = strength(style, model);
-  context.setLineDash([...style.dash]);
-  context.beginPath();
+  const path = new Path2D();
   let run = 0;
   for (let i = 0; i <= trace.length; i++) {
     const value = i < trace.length ? (trace.y[i] ?? NaN) : NaN;
@@ -159,13 +158,19 @@ function drawTrace(
       if (run === 1) dot(context, left + (trace.x[i - 1] ?? 0), top + y(trace.y[i - 1] ?? 0), style.width + 0.5);
       run = 0;
     } else if (run++ === 0) {
-      context.moveTo(at, top + y(value));
+      path.moveTo(at, top + y(value));
     } else {
-      context.lineTo(at, top + y(value));
+      path.lineTo(at, top + y(value));
     }
   }
-  context.stroke();
-  context.setLineDash([]);
+  if (trace.length > width && style.dash.length === 0) {
+    strokeDense(context, path, style.width);
+  } else {
+    context.lineWidth = style.width;
+    context.setLineDash([...style.dash]);
+    context.stroke(path);
+    context.setLineDash([]);
+  }
   context.globalAlpha = 1;
 }
 

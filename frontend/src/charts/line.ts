@@ -38,6 +38,11 @@ export function lineChart(events: LineEvents): LineChart {
   }
 
   function drawAbove(): void {
+    if (selection === null && (model === null || model.hover === null)) {
+      // An empty layer is still a layer to blend: one without width is none.
+      if (above.width > 0) above.width = 0;
+      return;
+    }
     const fitted = fitCanvas(above);
     if (fitted === null || model === null || frame === null) return;
     if (selection !== null) drawSelection(fitted.context, frame, selection, model.palette);

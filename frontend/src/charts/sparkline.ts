@@ -3,6 +3,7 @@
 import type { Points } from "../state/columns";
 import { decimate } from "./decimate";
 import { enlist, fitCanvas, markDirty } from "./loop";
+import { strokeDense } from "./stroke";
 
 export interface SparkModel {
   readonly points: Points;
@@ -34,11 +35,18 @@ export function sparkline(): Sparkline {
   return {
     node,
     update: (next) => {
+      if (model !== null && looksAlike(model, next, node.width)) return;
       model = next;
       markDirty(drawable);
     },
     destroy: leave,
   };
+}
+
+/** The same points, not moved by as much as a pixel while the others grow. */
+function looksAlike(a: SparkModel, b: SparkModel, width: number): boolean {
+  if (a.points !== b.points || a.colour !== b.colour || a.steps[0] !== b.steps[0]) return false;
+  return (b.steps[1] - a.steps[1]) * width < b.steps[1] - b.steps[0] || a.steps[1] === b.steps[1];
 }
 
 function draw(context: CanvasRenderingContext2D, width: number, height: number, { points, colour, steps }: SparkModel): void {
@@ -54,18 +62,19 @@ function draw(context: CanvasRenderingContext2D, width: number, height: number, 
   context.strokeStyle = context.fillStyle = colour;
   context.lineWidth = 1.5;
   context.lineJoin = "round";
-  context.beginPath();
+  const path = new Path2D();
   let joined = false;
   for (let i = 0; i < trace.length; i++) {
     const [at, value] = [trace.x[i] ?? 0, trace.y[i] ?? NaN];
     if (Number.isNaN(value)) joined = false;
-    else if (joined) context.lineTo(at, y(value));
+    else if (joined) path.lineTo(at, y(value));
     else {
-      context.moveTo(at, y(value));
+      path.moveTo(at, y(value));
       joined = true;
     }
   }
-  context.stroke();
+  if (trace.length > width) strokeDense(context, path, context.lineWidth);
+  else context.stroke(path);
   const [at, value] = [trace.x[trace.length - 1], trace.y[trace.length - 1]];
   if (trace.length !== 1 || at === undefined || value === undefined) return;
   context.beginPath();

@@ -1,18 +1,21 @@
 /** What the page shows, and how it keeps up with the server. */
 
 import { SvelteMap } from "svelte/reactivity";
-import { runAxis, type Axis } from "../charts/axis";
+import { runAxis, sameAxis, type Axis } from "../charts/axis";
 import { connect, countLooseCells, readRuns, readSeries, RequestError, type Link } from "../network";
 import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
 import { NO_POINTS } from "./columns";
 import { keepAll } from "./keep";
+import { pace } from "./pace";
 import { SeriesStore } from "./series.svelte";
 
 /** The points of a series that are read at first; all that come later are kept. */
 const MOST_POINTS = 2000;
 /** The server waits 2 s for the answer to `closing`. */
 const KEEP_MS = 1700;
+/** While messages stream the page changes about three times a second: to draw it costs a training on the same machine time. */
+const TURN_MS = 300;
 
 export type Connection = "connecting" | "live" | "lost" | "ended";
 /** A run's id; `null` for the cells that name no run; `undefined` while nothing is known. */
@@ -32,10 +35,12 @@ export class Session {
   /** When something was last heard of the run that is shown, in milliseconds since 1970. */
   heard = $state(0);
 
+  #axis: Axis | null = null;
   #chosen = false;
   #reading: object | null = null;
   #freshCells = true;
   #link: Link;
+  #pace = pace(TURN_MS);
 
   constructor() {
     window.addEventListener("popstate", () => {
@@ -47,11 +52,11 @@ export class Session {
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
-      runs: (runs) => this.#takeRuns(runs),
-      cells: (change) => this.#takeCells(change),
-      findings: (findings) => this.#takeFindings(findings),
-      points: (message) => this.#takePoints(message),
-      resync: (run) => this.#resync(run),
+      runs: (runs) => this.#pace.take(() => this.#takeRuns(runs)),
+      cells: (change) => this.#pace.take(() => this.#takeCells(change)),
+      findings: (findings) => this.#pace.take(() => this.#takeFindings(findings)),
+      points: (message) => this.#pace.take(() => this.#takePoints(message)),
+      resync: (run) => this.#pace.take(() => this.#resync(run)),
       closing: (command) => this.#closing(command),
       unreadable: (error) => {
         this.notice = `This page and its server do not understand each other (${error.message}). Reload the page.`;
@@ -59,12 +64,13 @@ export class Session {
     });
   }
 
-  /** The x axis that all charts of the shown run share. */
+  /** The x axis that all charts of the shown run share: the same object as long as it places all alike. */
   readonly axis: Axis = $derived.by(() => {
     void this.series.version;
     const progress = this.run?.progress ?? { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
     const epochs = this.series.get("epoch")?.points ?? NO_POINTS;
-    return runAxis(epochs, progress, this.series.steps, this.run?.state === "running");
+    const axis = runAxis(epochs, progress, this.series.steps, this.run?.state === "running");
+    return (this.#axis = this.#axis !== null && sameAxis(this.#axis, axis) ? this.#axis : axis);
   });
 
   get run(): Run | undefined {
@@ -91,6 +97,7 @@ export class Session {
   }
 
   async #connected(): Promise<void> {
+    this.#pace.flush();
     this.connection = "live";
     this.notice = null;
     this.#freshCells = true;
@@ -108,11 +115,13 @@ export class Session {
   }
 
   #lost(): void {
+    this.#pace.flush();
     if (this.connection !== "ended") this.connection = "lost";
     this.#reading = null;
   }
 
   async #closing(command: string): Promise<void> {
+    this.#pace.flush();
     this.command = command;
     await keepAll(KEEP_MS);
     this.connection = "ended";

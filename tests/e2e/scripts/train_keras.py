@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import keras
 from sklearn.datasets import load_digits
@@ -24,6 +25,22 @@ model = keras.Sequential(
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
+class Slow(keras.utils.PyDataset):
+    """Batches that take their time, so that the page has something to follow."""
+
+    def __init__(self, images, labels):
+        super().__init__()
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return -(-len(self.images) // 32)
+
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        part = slice(32 * index, 32 * index + 32)
+        return self.images[part], self.labels[part]
+
+
 class Pause(keras.callbacks.Callback):
     """Wait for the browser of the test."""
 
@@ -33,11 +50,9 @@ class Pause(keras.callbacks.Callback):
 
 
 history = model.fit(
-    images,
-    labels,
+    Slow(images[:1437], labels[:1437]),
     epochs=6,
-    batch_size=32,
-    validation_split=0.2,
+    validation_data=(images[1437:], labels[1437:]),
     verbose=0,
     callbacks=[agnez.AgnezCallback(project="digits", port=port, renderer=renderer), Pause()],
 )

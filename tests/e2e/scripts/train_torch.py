@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import torch
 from sklearn.datasets import load_digits
@@ -29,6 +30,7 @@ for epoch in range(6):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         accuracy = (output.argmax(1) == labels[batch]).float().mean()
+        time.sleep(0.01)  # slow data, so that the page has something to follow
         run.log({"epoch": epoch, "loss": loss, "accuracy": accuracy})
 run.finish()
 print(json.dumps({"loss": loss.item(), "accuracy": accuracy.item()}))
