@@ -43,15 +43,12 @@ def run(
     return _DEMOS[framework](epochs, on_epoch, {"project": "demo", "tags": [framework], **options})
 
 
-def _with_keras(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agnez.Run:
-    os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is imported: the demo brings PyTorch, no other
-    callback = agnez.AgnezCallback(config={"epochs": epochs, "batch": BATCH}, **options)
+def keras_network() -> Any:
+    """Return the network of the demo in Keras: three convolutions, and a layer that tells the digits."""
     import keras
     from keras import layers
 
-    pictures, digits, new_pictures, new_digits = _digits()
-    steps = epochs * -(-len(pictures) // BATCH)
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             layers.Input((8, 8, 1)),
             layers.GaussianNoise(0.3),
@@ -64,6 +61,34 @@ def _with_keras(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agne
             layers.Dense(10, name="digits"),
         ]
     )
+
+
+def torch_network() -> Any:
+    """Return the network of the demo in PyTorch: three convolutions, and a layer that tells the digits."""
+    from torch import nn
+
+    model = nn.Sequential()
+    model.add_module("conv1", nn.Conv2d(1, 64, 3, padding=1))
+    model.add_module("relu1", nn.ReLU())
+    model.add_module("conv2", nn.Conv2d(64, 64, 3, padding=1))
+    model.add_module("relu2", nn.ReLU())
+    model.add_module("pool", nn.MaxPool2d(2))
+    model.add_module("conv3", nn.Conv2d(64, 128, 3, padding=1))
+    model.add_module("relu3", nn.ReLU())
+    model.add_module("flat", nn.Flatten())
+    model.add_module("dropout", nn.Dropout(0.5))
+    model.add_module("digits", nn.Linear(128 * 16, 10))
+    return model
+
+
+def _with_keras(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agnez.Run:
+    os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is imported: the demo brings PyTorch, no other
+    callback = agnez.AgnezCallback(config={"epochs": epochs, "batch": BATCH}, **options)
+    import keras
+
+    pictures, digits, new_pictures, new_digits = _digits()
+    steps = epochs * -(-len(pictures) // BATCH)
+    model = keras_network()
     learning_rate = keras.optimizers.schedules.CosineDecay(
         0.0, decay_steps=steps - steps // 10, warmup_target=1e-3, warmup_steps=steps // 10
     )
@@ -92,24 +117,13 @@ def _with_keras(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agne
 def _with_torch(epochs: int, on_epoch: OnEpoch, options: dict[str, Any]) -> agnez.Run:
     require("torch", "demo")
     import torch
-    from torch import nn
     from torch.nn.functional import cross_entropy
 
     pictures, digits, new_pictures, new_digits = (torch.from_numpy(each) for each in _digits())
     pictures, new_pictures = pictures.movedim(3, 1), new_pictures.movedim(3, 1)
     data = torch.utils.data.TensorDataset(pictures, digits)
     loader = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True)
-    model = nn.Sequential()
-    model.add_module("conv1", nn.Conv2d(1, 64, 3, padding=1))
-    model.add_module("relu1", nn.ReLU())
-    model.add_module("conv2", nn.Conv2d(64, 64, 3, padding=1))
-    model.add_module("relu2", nn.ReLU())
-    model.add_module("pool", nn.MaxPool2d(2))
-    model.add_module("conv3", nn.Conv2d(64, 128, 3, padding=1))
-    model.add_module("relu3", nn.ReLU())
-    model.add_module("flat", nn.Flatten())
-    model.add_module("dropout", nn.Dropout(0.5))
-    model.add_module("digits", nn.Linear(128 * 16, 10))
+    model = torch_network()
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, epochs * len(loader), pct_start=0.1)
 

@@ -1,4 +1,4 @@
-"""What watching costs a training: the digits CNN with the callback and without it, in turn, while a browser looks on.
+"""What watching costs a training: the demo's network, watched by a browser and not, in turn.
 
     python bench/overhead.py [--pairs 20] [--frameworks keras torch]
 
@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-EPOCHS = 14
+EPOCHS = 8
 BATCH = 32
 
 
@@ -77,6 +77,7 @@ def keras_fit():
     import torch
 
     import agnez
+    from agnez.demo import keras_network
 
     torch.set_num_threads(1)
     images, labels = digits()
@@ -103,18 +104,8 @@ def keras_fit():
 
     def fit(port):
         keras.utils.set_random_seed(0)
-        layers = keras.layers
-        model = keras.Sequential(
-            [
-                layers.Input((8, 8, 1)),
-                layers.Conv2D(32, 3, activation="relu"),
-                layers.Conv2D(64, 3, activation="relu"),
-                layers.Flatten(),
-                layers.Dense(64, activation="relu"),
-                layers.Dense(10, activation="softmax"),
-            ]
-        )
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model = keras_network()
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         clock, wait = Clock(), Wait()
         watched = [] if port is None else [agnez.AgnezCallback(project="bench", port=port), wait]
         began = time.perf_counter()
@@ -137,6 +128,7 @@ def torch_fit():
     import torch
 
     import agnez
+    from agnez.demo import torch_network
 
     torch.set_num_threads(1)
     images, labels = (torch.from_numpy(each) for each in digits())
@@ -144,13 +136,9 @@ def torch_fit():
 
     def fit(port):
         torch.manual_seed(0)
-        nn = torch.nn
-        model = nn.Sequential(
-            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.Flatten(),
-            nn.Linear(64 * 16, 64), nn.ReLU(), nn.Linear(64, 10),
-        )  # fmt: skip
+        model = torch_network()
         optimizer = torch.optim.Adam(model.parameters())
-        criterion = nn.CrossEntropyLoss()
+        criterion = torch.nn.CrossEntropyLoss()
         waited, ends = 0.0, []
         began = time.perf_counter()
         run = None
