@@ -106,6 +106,8 @@ def _listen(first: int, *, exactly: bool):  # type: ignore[no-untyped-def]  # a 
         listener = ports.listen(port)
         if listener is not None:
             return listener
+    if ports.ask(first) is not None:
+        raise PortError(f"port {first} is taken: an Agnez dashboard is there already, at http://127.0.0.1:{first}/")
     raise PortError(f"port {first} is taken: give another with --port")
 
 

@@ -104,6 +104,7 @@ class Recorder:
         self._listeners: list[Callable[[], None]] = []
         self._queue: deque[Entry] = deque()
         self._waiting: list[Entry] = []  # taken from the queue, not yet committed
+        self._done: list[Entry] = []  # committed, those who wait for it not yet told
         self._wake = threading.Event()
         self._idle = False
         self._stopping = False
@@ -146,7 +147,7 @@ class Recorder:
 
     def put(self, entry: Entry) -> None:
         """Hand an entry over. Past the bound it is dropped and counted; after the end nobody takes it."""
-        if self._stopping:
+        if self._stopping or not self.owned():
             return
         if len(self._queue) + len(self._waiting) >= BOUND:
             self.dropped += 1
@@ -220,31 +221,46 @@ class Recorder:
             self._publish()
             return True
         try:
-            self._commit(self._waiting)
-        except (sqlite3.Error, OSError, StoreError) as error:
+            self._commit_what_can_be()
+        except _PASSING as error:
             self._fail(str(error))
             return False
-        except Exception:  # an entry that cannot be written must not end the recording of all others
-            log.exception("an entry could not be recorded")
-            self._commit_one_by_one()
         self._publish()
         self._succeed()
         return True
 
-    def _commit_one_by_one(self) -> None:
-        for entry in self._waiting:
+    def _commit_what_can_be(self) -> None:
+        """Commit what waits; if something among it can never be written, then all but that."""
+        try:
+            self._commit(self._waiting)
+            self._done, self._waiting = self._waiting, []
+            return
+        except _PASSING:
+            raise
+        except Exception:  # whatever is wrong with one entry must not end the recording of all others
+            log.exception("an entry could not be recorded")
+        while self._waiting:
             try:
-                self._commit([entry])
+                self._commit(self._waiting[:1])
+            except _PASSING:
+                raise
             except Exception as error:  # this is the one at fault: it is dropped, counted, and named
-                self.dropped += 1
-                self._info = replace(
-                    self._info, problems=(*self._info.problems, f"something could not be recorded: {error}")
-                )
+                self._lose(self._waiting[0], error)
+            self._done.append(self._waiting.pop(0))
+
+    def _lose(self, entry: Entry, error: Exception) -> None:
+        self.dropped += 1
+        names = set(entry.values if isinstance(entry, Numbers) else entry.names if isinstance(entry, Vector) else ())
+        self._new_cells = [cell for cell in self._new_cells if not names.intersection(_metrics(cell))]
+        sentence = f"something could not be recorded: {error}"
+        if sentence not in self._info.problems and len(self._info.problems) < _MOST_PROBLEMS:
+            say(f"run {self._info.name}: {sentence}")
+            self._info = replace(self._info, problems=(*self._info.problems, sentence))
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         assert self._file is not None
         points = _points(entries)
-        info, findings = self._next_info(entries), self._examine(points)
+        info, findings = self._next_info(entries), self._findings_after(points)
         self._place(points)
         with self._file.transaction():
             self._file.append(points)
@@ -261,6 +277,13 @@ class Recorder:
         self._new_cells.clear()
         self._unpublished = True
         self._beaten = time.monotonic()
+
+    def _findings_after(self, points: Sequence[Point]) -> list[Finding]:
+        try:
+            return self._examine(points)
+        except Exception:  # a rule that stumbles must not cost the numbers it looked at
+            log.exception("a rule of the diagnosis failed")
+            return self._findings
 
     def _publish(self) -> None:
         """Bring the lists of runs up to date: at once for news, every so often for what counts up all the time."""
@@ -321,7 +344,7 @@ class Recorder:
         if self._failing is not None:
             say(f"run {self._info.name} is recorded again; nothing that waited was lost")
             self._failing = None
-        done, self._waiting = self._waiting, []
+        done, self._done = self._done, []
         self._tell([entry.call for entry in done if isinstance(entry, After)])
         self._tell(self._listeners)
 
@@ -333,7 +356,16 @@ class Recorder:
                 log.exception("a listener of the recorder failed")
 
 
-_DROPPED = "entries were dropped: they came faster than they could be written"
+_PASSING = (sqlite3.OperationalError, OSError, StoreError)
+"""Faults of the disk, or of a lock, that pass: what waits is kept and tried again."""
+
+_MOST_PROBLEMS = 20
+_DROPPED = "entries were dropped: they came too fast, or could not be written"
+
+
+def _metrics(cell: CellRecord) -> list[str]:
+    metrics = cell["metrics"]
+    return [str(each) for each in metrics] if isinstance(metrics, list) else []
 
 
 def _points(entries: Sequence[Entry]) -> list[Point]:

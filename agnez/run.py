@@ -11,6 +11,7 @@ from agnez.dashboard import Dashboard, cell_id
 from agnez.diagnosis import Examiner
 from agnez.errors import AgnezError, BadValueError, RunFinishedError
 from agnez.figures import FigureJob
+from agnez.notice import say
 from agnez.record import CellRecord, Progress, RunInfo, State
 from agnez.recorder import After, CellChange, Facts, Numbers, Problem, Recorder, Vector
 from agnez.render import FrozenFigure, Renderer, Result, freeze, is_figure
@@ -55,6 +56,8 @@ class Run:
         self._closers: list[Callable[[], None]] = []
         self._next_step = 0
         self._progress = Progress()
+        self._figures: dict[str, str] = {}  # the user's own: names by the ids of their cells
+        self._told_in_child = False
         self._epoch: int | None = None  # the epoch that the user's `log` last named,
         self._first_epoch = 0  # and whether they count from 0 or from 1
         self._state: State = "running"
@@ -123,10 +126,18 @@ class Run:
         now = time.time_ns() // 1000
         if self._closed:
             raise RunFinishedError(f"run {self.name} has finished: call agnez.init() for another")
+        if not self._recorder.owned():
+            self._ignore_in_child()
+            return
         step = self._next_step if step is None else _whole(step)
         scalars: dict[str, Scalar] = {}
         others: list[tuple[str, Loggable]] = []
-        _sort(values, "", scalars, others)
+        try:
+            _sort(values, "", scalars, others)
+        except RecursionError:
+            raise BadValueError(
+                "these values are nested without an end: log takes mappings of names to numbers"
+            ) from None
         for name, value in others:
             if name == "epoch":
                 self._see_epoch(value, step, now)
@@ -243,13 +254,13 @@ class Run:
         self._epoch = number
 
     def _log_figure(self, name: str, figure: object, step: int) -> None:
-        id = cell_id(self.id, name)
-        fields: CellRecord = {"name": name, "type": "html", "description": f"step {step}"}
-        self._recorder.put(CellChange(id, fields))
         if self._renderer is None:
             return
+        id = cell_id(self.id, name)
         try:
-            self._renderer.submit(id, FrozenFigure(freeze(figure)))
+            frozen = FrozenFigure(freeze(figure), epoch=step)  # the renderer hands it back: here it is the step
+            self._figures[id] = name
+            self._renderer.submit(id, frozen)
         except AgnezError as error:  # a figure is worth a sentence beside the run, and never the run itself
             self.tell(f"the figure {name!r} could not be taken: {error}")
 
@@ -272,9 +283,18 @@ class Run:
     def _drawn(self, result: Result) -> None:
         if result.html is not None:
             fields: CellRecord = {"type": "html", "value": result.html}
-            self._recorder.put(CellChange(result.key, fields | ({"epoch": result.epoch} if result.epoch else {})))
-        if result.error is not None:
-            self.tell(result.error)
+            if result.key in self._figures:
+                fields |= {"name": self._figures[result.key], "description": f"step {result.epoch}"}
+            elif result.epoch is not None:
+                fields |= {"epoch": result.epoch}
+            self._recorder.put(CellChange(result.key, fields))
+        for sentence in filter(None, (result.error, result.note)):
+            self.tell(sentence)
+
+    def _ignore_in_child(self) -> None:
+        if not self._told_in_child:
+            self._told_in_child = True
+            say(f"this process was forked from run {self.name}: what it logs is not recorded; log in the parent")
 
 
 def outcome(error: BaseException | None) -> tuple[State, str | None]:
@@ -301,6 +321,8 @@ def _sort(
         if not isinstance(key, str) or not key:
             raise BadValueError(f"{key!r} is no name for a metric: names are text")
         name = prefix + key
+        if not name.isascii():
+            _check_speakable(name)
         if type(value) is float:
             scalars[name] = value
         elif name == "epoch":
@@ -316,10 +338,20 @@ def _sort(
                 others.append((name, value))
 
 
+def _check_speakable(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadValueError(f"{name!r} is no name: it holds half of a character (a lone surrogate)") from None
+
+
 def _whole(step: object) -> int:
     if isinstance(step, bool) or not hasattr(type(step), "__index__"):
         raise BadValueError(f"{step!r} is no whole number: steps and epochs are counted")
-    return int(step)  # type: ignore[call-overload, no-any-return]  # __index__ was just seen
+    number: int = int(step)  # type: ignore[call-overload]  # __index__ was just seen
+    if not -(2**63) <= number < 2**63:
+        raise BadValueError(f"{number} is past every step that can be kept: give one of 64 bits")
+    return number
 
 
 def _number(name: str, value: Loggable) -> float:

@@ -42,7 +42,10 @@ def freeze(name: str, value: object) -> Scalar:
         return freezer(name, value)
     if hasattr(kind, "__float__") and not isinstance(value, str):  # Decimal, Fraction, NumPy's scalars and 0-d arrays
         _check_size(name, value)
-        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
+        try:
+            return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
+        except Exception as error:  # it is the value's own code that runs here
+            raise BadValueError(f"{name!r} is a {kind.__name__} that is no real number: {error}") from error
     raise BadValueError(
         f"{name!r} is a {kind.__name__}: log takes numbers, tensors of one element, matplotlib figures, "
         "and dicts of these"

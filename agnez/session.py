@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from agnez import names, settings
@@ -16,7 +18,7 @@ from agnez.errors import AgnezError, BadValueError
 from agnez.record import Json, RunInfo
 from agnez.run import Loggable, RendererName, Run, outcome
 from agnez.store import Store
-from agnez.wire import jsonable
+from agnez.wire import dump, jsonable
 
 if TYPE_CHECKING:
     from agnez.server.embed import Embedded
@@ -27,8 +29,9 @@ ServerName = Literal["thread"]
 class Session:
     """Hold what lives as long as the process: its open runs, and a server for each store it records into."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Run | None = None) -> None:
         self.pid = os.getpid()
+        self.inherited = inherited  # the current run of the process that this one was forked from; it says so itself
         self.runs: list[Run] = []
         self.servers: dict[str, Embedded] = {}
         self.tab_wanted = True  # one tab a process
@@ -47,13 +50,17 @@ class Session:
         # Python leaves an exception that nobody caught here, before the exit handlers run.
         error = getattr(sys, "last_value", None)
         state, reason = outcome(error if error is not self._unhandled else None)
-        for run in self.runs[:]:
-            run.finish(state, reason=reason)
-        for server in self.servers.values():
-            server.stop()
+        ends: list[Callable[[], None]] = [partial(run.finish, state, reason=reason) for run in self.runs[:]]
+        ends += [server.stop for server in self.servers.values()]
+        for end in ends:
+            try:
+                end()
+            except Exception:  # each run and server must get to its end, whatever befalls the one before it
+                log_.exception("something could not be ended in order")
         self.servers.clear()
 
 
+log_ = logging.getLogger(__name__)
 _session: Session | None = None
 _lock = threading.Lock()
 
@@ -63,7 +70,7 @@ def session() -> Session:
     global _session
     with _lock:
         if _session is None or _session.pid != os.getpid():
-            _session = Session()
+            _session = Session(_session.runs[-1] if _session and _session.runs else None)
         return _session
 
 
@@ -96,7 +103,7 @@ def init(
     >>> run.state
     'finished'
     """
-    check(config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer)
+    check(project=project, name=name, config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer)
     here = settings.read(dir, port)
     store = Store(here.directory)
     project = project or names.default_project()
@@ -163,7 +170,7 @@ def show(height: int = 720) -> object:
 
 
 def _needed() -> Run:
-    run = current()
+    run = current() or session().inherited
     if run is None:
         raise AgnezError("there is no run: call agnez.init() first")
     return run
@@ -192,6 +199,8 @@ def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: boo
 
 def check(
     *,
+    project: object = None,
+    name: object = None,
     config: object,
     tags: Iterable[str],
     dir: str | os.PathLike[str] | None,
@@ -208,6 +217,8 @@ def check(
         raise BadValueError(f"server={server!r} is not known: 'thread' shows the run, None records only")
     if renderer not in ("live", "mpld3"):
         raise BadValueError(f"renderer={renderer!r} is not known: choose 'live' or 'mpld3'")
+    _check_text("project", project)
+    _check_text("name", name)
     settings.read(dir, port)
     _config(config)
     _tags(tags)
@@ -219,7 +230,23 @@ def _config(config: object) -> dict[str, Json]:
     fields = config if isinstance(config, Mapping) else getattr(config, "__dict__", None)
     if not isinstance(fields, Mapping):
         raise BadValueError(f"config={config!r} is no mapping: give a dict, or what argparse returns")
-    return {str(key): jsonable(value) for key, value in fields.items()}
+    try:
+        found = {str(key): jsonable(value) for key, value in fields.items()}
+        dump(found).encode()
+    except (RecursionError, UnicodeEncodeError) as error:
+        raise BadValueError(f"config cannot be kept: {error}") from error
+    return found
+
+
+def _check_text(argument: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise BadValueError(f"{argument}={value!r} is a {type(value).__name__}: give a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadValueError(f"{argument}={value!r} holds half of a character (a lone surrogate)") from None
 
 
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:

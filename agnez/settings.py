@@ -44,6 +44,8 @@ def read(directory: str | os.PathLike[str] | None = None, port: int | None = Non
 
 
 def _directory(given: str | os.PathLike[str] | None) -> Path:
+    if given is not None and not isinstance(given, str | os.PathLike):
+        raise BadValueError(f"dir={given!r} is no folder: give a path")
     if given:
         return Path(given).expanduser().absolute()
     import platformdirs  # 10 ms that only this case needs

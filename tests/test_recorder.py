@@ -173,10 +173,23 @@ for step in range(10**6):
 
 
 def test_an_entry_that_cannot_be_written_takes_no_other_with_it(store: Store, recorder: Recorder) -> None:
-    recorder.put(CellChange("abc.bad", {"value": float("nan")}))
+    for step in range(50):
+        recorder.put(CellChange("abc.bad", {"value": float("nan")}))
+        recorder.put(Numbers(0, 0, {"half of a character \ud800": 1.0}))
+        recorder.put(numbers(step, loss=1.0))
+    recorder.put(Facts({"state": "finished"}))
+    assert recorder.close(10)
+    assert losses(store) == [1.0] * 50 and recorder.dropped == 100
+    (info,) = store.runs()
+    assert info.state == "finished" and len(info.problems) <= 4  # a sentence for each kind of fault, and the count
+
+
+def test_a_rule_that_stumbles_costs_no_number(store: Store) -> None:
+    recorder = Recorder(store, RunInfo("abc", "p", "n", 1), Dashboard("abc"), lambda points: [][1])
+    recorder.start()
     recorder.put(numbers(0, loss=1.0))
     assert recorder.close(10)
-    assert losses(store) == [1.0] and recorder.dropped == 1
+    assert losses(store) == [1.0] and recorder.dropped == 0
 
 
 def test_a_locked_file_is_waited_for(store: Store, recorder: Recorder) -> None:

@@ -65,6 +65,9 @@ def test_steps_count_calls_unless_they_are_given(store: Store) -> None:
         ({1: 2}, "1"),
         ([1], "1"),
         ({"loss": 10**400}, "loss"),
+        ({"loss": np.array("x")}, "loss"),
+        ({"loss": np.complex64(1j)}, "loss"),
+        ({"half \ud800": 1}, "surrogate"),
     ],
 )
 def test_a_value_that_is_no_number_is_named_at_the_door(values: object, name: str) -> None:
@@ -75,6 +78,18 @@ def test_a_value_that_is_no_number_is_named_at_the_door(values: object, name: st
 def test_a_step_that_is_no_whole_number_is_named() -> None:
     with start() as run, pytest.raises(BadValueError, match="whole"):
         run.log({"x": 1}, step=1.5)  # type: ignore[arg-type]
+
+
+def test_values_without_an_end_and_steps_past_all_bounds_are_refused() -> None:
+    endless: dict[str, object] = {}
+    endless["again"] = endless
+    with start() as run:
+        with pytest.raises(BadValueError, match="without an end"):
+            run.log(endless)
+        with pytest.raises(BadValueError, match="64 bits"):
+            run.log({"x": 1}, step=2**70)
+    with pytest.raises(BadValueError, match="config"):
+        start(config=endless)
 
 
 def test_logging_to_a_finished_run_says_what_to_do() -> None:
@@ -149,10 +164,12 @@ def test_a_forked_child_neither_finishes_nor_writes_the_run(store: Store, tmp_pa
     script = tmp_path / "fork.py"
     script.write_text(
         "import agnez, os, sys\nrun = agnez.init(server=None)\nrun.log({'loss': 1})\nchild = os.fork()\n"
-        "if child == 0:\n    sys.exit(0)\nos.waitpid(child, 0)\nrun.log({'loss': 2})\n"
+        "if child == 0:\n    run.log({'loss': 9})\n    agnez.log({'loss': 9})\n    sys.exit(0)\n"
+        "os.waitpid(child, 0)\nrun.log({'loss': 2})\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is not recorded; log in the parent") == 1
     (run,) = store.runs()
     assert run.state == "finished" and run.summary["loss"].count == 2
 
@@ -167,7 +184,17 @@ def test_configurations_of_every_kind_are_kept(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"config": 3}, {"tags": "one"}, {"server": "cloud"}, {"renderer": "svg"}, {"port": "many"}, {"port": 70000}],
+    [
+        {"config": 3},
+        {"name": 5},
+        {"name": "\ud800"},
+        {"dir": 5},
+        {"tags": "one"},
+        {"server": "cloud"},
+        {"renderer": "svg"},
+        {"port": "many"},
+        {"port": 70000},
+    ],
 )
 def test_arguments_that_make_no_sense_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(BadValueError, match=str(next(iter(wrong)))):
@@ -204,6 +231,8 @@ def test_a_figure_that_cannot_be_copied_is_told_and_training_goes_on(store: Stor
         run.log({"odd": figure, "loss": 1.0})
     (info,) = store.runs()
     assert info.summary["loss"].count == 1 and "odd" in info.problems[0]
+    with store.cells(run.id) as cells:
+        assert [cell["name"] for cell in cells.find()] == ["Loss"]  # and no empty cell is left
 
 
 def test_each_quantity_gets_a_figure_of_its_last_epoch(store: Store) -> None:

@@ -97,7 +97,8 @@ class FitWatch:
         return left
 
     def _leave(self, cause: BaseException | None) -> None:
-        state, reason = outcome(cause) if isinstance(cause, Exception | KeyboardInterrupt) else ("interrupted", UNKNOWN)
+        told = isinstance(cause, Exception | KeyboardInterrupt | SystemExit)
+        state, reason = outcome(cause) if told else ("interrupted", UNKNOWN)
         left = self._finish()
         if left is not None:
             left(state, reason)

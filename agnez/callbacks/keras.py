@@ -111,7 +111,9 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             "layers": layers,
             "budget": budget,
         }
-        session.check(config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer)
+        session.check(
+            project=project, name=name, config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer
+        )
         _check_update_freq(update_freq)
         self._choice = choose(log, every, layers, budget, default=("weights",))
         if "gradients" in self._choice.parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agnez.server.follower import Follower
     from agnez.server.live import Live
 
+_ASK_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 0.5
 _GOODBYE_SECONDS = 2.5
 _STOP_SECONDS = 2.0
@@ -62,6 +64,7 @@ class Embedded:
 
     def _find_port(self) -> None:
         first = self._settings.port
+        deadline = time.monotonic() + _ASK_SECONDS  # strangers who listen and never answer must not hold a training up
         for port in ports.candidates(first):
             listener = ports.listen(port)
             if listener is not None:
@@ -69,7 +72,7 @@ class Embedded:
                 taken = "" if port == first else f"port {first} is taken; "
                 self._say_address(f"{taken}the dashboard is at {self.url}")
                 return
-            about = ports.ask(port)
+            about = ports.ask(port) if time.monotonic() < deadline else None
             if about is not None and about.get("store") == self._store.id:
                 self._join(port, int(about.get("viewers") or 0))
                 return
@@ -93,7 +96,11 @@ class Embedded:
     def _take_over(self, port: int) -> None:
         """Wait for the port to come free, and serve on it: open pages reconnect by themselves."""
         while not self._stopping.wait(_TAKE_OVER_SECONDS):
-            listener = ports.listen(port)
+            try:
+                listener = ports.listen(port)
+            except PortError as error:
+                say(f"{error}; the run is recorded, and `agnez server` shows it")
+                return
             if listener is not None:
                 self._serving = Serving(self._store, listener)
                 self._serving.start()

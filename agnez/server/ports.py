@@ -15,7 +15,7 @@ from agnez.errors import PortError
 
 HOST = "127.0.0.1"
 _TRIES = 100
-_ANSWER_SECONDS = 3.0  # a server that was started a moment ago still imports its libraries
+_ANSWER_SECONDS = 2.0  # a server that was started a moment ago still imports its libraries
 
 
 def listen(port: int, host: str = HOST) -> socket.socket | None:
