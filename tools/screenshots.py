@@ -83,7 +83,7 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
         device_scale_factor=2,
     )
     page.goto(address)
-    page.locator("canvas").first.wait_for()
+    page.get_by_test_id("chart").first.wait_for()
     page.wait_for_timeout(2000)  # a picture of what a viewer sees, fonts and lines drawn; nothing is measured here
     file = FOLDER / f"dashboard-{theme}{suffix}.png"
     page.screenshot(path=file)
