@@ -20,7 +20,6 @@ CellRecord: TypeAlias = dict[str, Json]
 """A tile of a dashboard, as the `values` service speaks of it."""
 
 State = Literal["running", "finished", "interrupted", "failed", "crashed"]
-STATES: tuple[State, ...] = ("running", "finished", "interrupted", "failed", "crashed")
 
 
 @dataclass(frozen=True, slots=True)

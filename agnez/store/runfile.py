@@ -133,10 +133,6 @@ class RunFile:
             return cursor, found, False
         return cursor, [decimate(each, most) for each in found], True
 
-    def count(self, after: int) -> int:
-        """Return how many points lie past a cursor."""
-        return self.cursor() - after
-
     def write_findings(self, findings: Iterable[Finding]) -> None:
         """Put these findings in the place of all earlier ones."""
         self._connection.execute("DELETE FROM findings")
