@@ -15,7 +15,7 @@ from agnez.render import Curves, Line, Role
 from agnez.store import RunFile
 
 if TYPE_CHECKING:
-    from agnez.record import FloatArray
+    from agnez.record import FloatArray, IntArray
 
 _RATES = ("accuracy", "precision", "recall", "auc", "f1")
 
@@ -52,14 +52,14 @@ def _line(series: Series, epochs: Series | None) -> Line:
     return Line(label=label, x=_abscissa(series.steps, epochs), y=series.values, role=_ROLES[when])
 
 
-def _abscissa(steps: FloatArray, epochs: Series | None) -> FloatArray:
+def _abscissa(steps: IntArray, epochs: Series | None) -> FloatArray:
     """Return the epoch of each step, between the steps at which epochs ended; the step itself where none is known.
 
     Whoever tells only where epochs end began with epoch 0 at step 0.
     """
     if epochs is None or len(epochs) < 2:
-        return steps
-    ends, counts = epochs.steps, epochs.values
+        return steps.astype(np.float64)
+    ends, counts = epochs.steps.astype(np.float64), epochs.values
     if ends[0] > 0:
         ends, counts = np.append(0.0, ends), np.append(0.0, counts)
     return np.interp(steps, ends, counts)

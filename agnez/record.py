@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray: TypeAlias = NDArray[np.float64]
+    IntArray: TypeAlias = NDArray[np.int64]
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can say."""
@@ -30,6 +31,46 @@ class Point:
     step: int
     value: float
     time: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Hold points as columns of one length, in the order they were logged.
+
+    `metrics` are places in `names`; `calls` count the `log` calls that the points came with: they begin with 0 in each
+    batch, never fall, and the points of one call, each of another metric, share theirs. `times` are microseconds since
+    1970 (UTC).
+    """
+
+    names: tuple[str, ...]
+    metrics: IntArray
+    calls: IntArray
+    steps: IntArray
+    values: FloatArray
+    times: IntArray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> Batch:
+        """Return points as a batch, each from a call of its own.
+
+        >>> Batch.of([Point("loss", 0, 0.5, 0), Point("loss", 1, 0.25, 9)]).steps.tolist()
+        [0, 1]
+        """
+        import numpy as np  # 60 ms that `import agnez` must not take
+
+        rows = list(points)
+        places: dict[str, int] = {}
+        return cls(
+            metrics=np.array([places.setdefault(row.metric, len(places)) for row in rows], dtype=np.int64),
+            calls=np.arange(len(rows), dtype=np.int64),
+            steps=np.array([row.step for row in rows], dtype=np.int64),
+            values=np.array([row.value for row in rows], dtype=np.float64),
+            times=np.array([row.time for row in rows], dtype=np.int64),
+            names=tuple(places),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +118,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Hold the facts of a run. Times are microseconds since 1970 (UTC)."""
+    """Hold the facts of a run. Times are microseconds since 1970 (UTC).
+
+    `axes` maps patterns of metrics (`val/*`) to the metric that is their x axis. `forked_from` is the run, and the step
+    of it, that this one began with. `dropped` counts entries that could not be kept. `machine` tells what a later look
+    needs to know why a process died: which boot of the machine it was, for one.
+    """
 
     id: str
     project: str
@@ -94,6 +140,11 @@ class RunInfo:
     problems: tuple[str, ...] = ()
     host: str = ""
     pid: int = 0
+    axes: Mapping[str, str] = field(default_factory=dict)
+    archived: bool = False
+    forked_from: tuple[str, int] | None = None
+    dropped: int = 0
+    machine: Mapping[str, Json] = field(default_factory=dict)
     summary: Mapping[str, Summary] = field(default_factory=dict)
 
 
@@ -113,12 +164,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Hold a metric's points as columns of float64, in the order of their `seq`; `times` are seconds since 1970."""
+    """Hold a metric's points as columns of one length, in the order they were logged.
+
+    `times` are seconds since 1970; `calls` number the `log` calls of the file they rest in, from 1 on: of two metrics'
+    points with the same call, both were given to the same `log`.
+    """
 
     metric: str
-    steps: FloatArray
+    steps: IntArray
     values: FloatArray
     times: FloatArray
+    calls: IntArray
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from agnez.dashboard import Dashboard
 from agnez.errors import NotFoundError, StoreError
 from agnez.notice import say
-from agnez.record import CellRecord, Finding, Point, RunInfo
+from agnez.record import Batch, CellRecord, Finding, Point, RunInfo
 from agnez.scalars import Scalar, Tensor, read, read_vector
 from agnez.store import Catalog, RunFile, Store
 
@@ -263,7 +263,7 @@ class Recorder:
         info, findings = self._next_info(entries), self._findings_after(points)
         self._place(points)
         with self._file.transaction():
-            self._file.append(points)
+            self._file.append(Batch.of(points))
             for cell in self._new_cells:
                 self._write_cell(str(cell["_id"]), {"metrics": cell["metrics"]}, cell)
             for entry in entries:

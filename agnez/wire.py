@@ -99,7 +99,16 @@ def run_record(info: RunInfo) -> dict[str, Json]:
         },
         "summary": {name: summary_record(summary) for name, summary in info.summary.items()},
         "problems": list(info.problems),
+        "axes": dict(info.axes),
+        "archived": info.archived,
+        "forked_from": None if info.forked_from is None else {"run": info.forked_from[0], "step": info.forked_from[1]},
+        "dropped": info.dropped,
     }
+
+
+def private_record(info: RunInfo) -> dict[str, Json]:
+    """Write a run as the store keeps it: with what only this machine needs to know."""
+    return run_record(info) | {"host": info.host, "pid": info.pid, "machine": dict(info.machine)}
 
 
 def summary_record(summary: Summary) -> dict[str, Json]:
@@ -191,6 +200,6 @@ def read_points(message: bytes) -> PointsMessage:
     series, start = [], 0
     for name, count in header["series"]:
         steps, values, times = numbers[start : start + 3 * count].reshape(3, count)
-        series.append(Series(name, steps, values, times))
+        series.append(Series(name, steps.astype(np.int64), values, times, np.empty(0, dtype=np.int64)))
         start += 3 * count
     return PointsMessage(header["run"], int(cursor), series, header.get("after"), bool(flags & _DECIMATED))

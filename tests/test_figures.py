@@ -4,13 +4,13 @@ import numpy as np
 
 from agnez.dashboard import quantity
 from agnez.figures import FigureJob
-from agnez.record import Point, RunInfo
+from agnez.record import Batch, Point, RunInfo
 from agnez.store import Store
 
 
 def job(store: Store, points: list[Point], *metrics: str) -> FigureJob:
     with store.create_run(RunInfo("abc", "p", "n", 1)) as file, file.transaction():
-        file.append(points)
+        file.append(Batch.of(points))
     what = quantity(metrics[0])
     assert what is not None
     return FigureJob(store.run_path("abc"), what, metrics, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agnez.errors import ConflictError, NotFoundError, StoreError
-from agnez.record import Finding, Point, Progress, RunInfo
+from agnez.record import Batch, Finding, Point, Progress, RunInfo
 from agnez.store import Store
 from agnez.store.decimation import decimate
 from agnez.store.life import SILENCE, seen
@@ -27,8 +27,8 @@ def points(metric: str, values: list[float]) -> list[Point]:
 def test_points_are_read_back_exactly_and_in_order(store: Store) -> None:
     values = [0.1, math.nan, math.inf, -math.inf, 1e-300, 3.0]
     with store.create_run(info()) as file, file.transaction():
-        file.append(points("loss", values))
-        file.append([Point("loss", 2, 7.0, 5), Point("other", 0, 1.0, 5)])
+        file.append(Batch.of(points("loss", values)))
+        file.append(Batch.of([Point("loss", 2, 7.0, 5), Point("other", 0, 1.0, 5)]))
     with store.open_run("abc") as file:
         cursor, (loss, other), decimated = file.series()
     assert cursor == 8 and not decimated
@@ -40,11 +40,11 @@ def test_points_are_read_back_exactly_and_in_order(store: Store) -> None:
 def test_a_cursor_gets_what_came_after_it_and_no_more(store: Store) -> None:
     file = store.create_run(info())
     with file.transaction():
-        file.append(points("loss", [1, 2, 3]))
+        file.append(Batch.of(points("loss", [1, 2, 3])))
     reader = store.open_run("abc")
     cursor, _, _ = reader.series()
     with file.transaction():
-        file.append(points("val", [9]))
+        file.append(Batch.of(points("val", [9])))
     after, found, _ = reader.series(after=cursor)
     assert [each.metric for each in found] == ["val"] and after == cursor + 1
     assert reader.series(after=after)[1] == []
@@ -52,9 +52,9 @@ def test_a_cursor_gets_what_came_after_it_and_no_more(store: Store) -> None:
 
 def test_a_reopened_file_goes_on_where_it_stood(store: Store) -> None:
     with store.create_run(info()) as file, file.transaction():
-        file.append(points("loss", [3, 1]))
+        file.append(Batch.of(points("loss", [3, 1])))
     with store.open_run("abc") as file, file.transaction():
-        file.append(points("loss", [2]))
+        file.append(Batch.of(points("loss", [2])))
     with store.open_run("abc") as file:
         summary = file.info().summary["loss"]
         assert file.series()[1][0].values.tolist() == [3, 1, 2]
@@ -64,10 +64,10 @@ def test_a_reopened_file_goes_on_where_it_stood(store: Store) -> None:
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     file = store.create_run(info())
     with pytest.raises(RuntimeError), file.transaction():
-        file.append(points("loss", [1]))
+        file.append(Batch.of(points("loss", [1])))
         raise RuntimeError
     with file.transaction():
-        file.append(points("loss", [2]))
+        file.append(Batch.of(points("loss", [2])))
     assert file.series()[1][0].values.tolist() == [2]
 
 
@@ -96,7 +96,7 @@ def test_decimation_keeps_every_extreme_the_ends_and_a_nan() -> None:
 
     values = rng.normal(size=10_000)
     values[1234], values[7777], values[5000] = 99, -99, np.nan
-    kept = decimate(Series("x", np.arange(1e4), values, np.arange(1e4)), 500)
+    kept = decimate(Series("x", np.arange(10_000), values, np.arange(1e4), np.arange(10_000)), 500)
     assert len(kept) <= 500
     assert {99.0, -99.0} <= set(kept.values.tolist()) and np.isnan(kept.values).any()
     assert kept.steps[0] == 0 and kept.steps[-1] == 9999 and (np.diff(kept.steps) > 0).all()

@@ -48,7 +48,9 @@ def test_messages_that_are_damaged_or_newer_are_refused(name: str) -> None:
 
 def test_columns_that_do_not_lie_in_a_row_are_written_too() -> None:
     strided = np.arange(12.0).reshape(3, 4)
-    message = wire.points_message("r", 1, [Series("x", strided[:, 0], strided[:, 1], strided[:, 2])])
+    message = wire.points_message(
+        "r", 1, [Series("x", strided[:, 0].astype(int), strided[:, 1], strided[:, 2], strided[:, 0].astype(int))]
+    )
     assert wire.read_points(message).series[0].values.tolist() == [1, 5, 9]
 
 

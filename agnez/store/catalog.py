@@ -8,7 +8,7 @@ from pathlib import Path
 from agnez.record import RunInfo
 from agnez.store import database
 from agnez.store.runfile import read_info
-from agnez.wire import dump, read_summary, run_record
+from agnez.wire import dump, private_record, read_summary
 
 MIGRATIONS = (
     """
@@ -38,7 +38,7 @@ class Catalog:
 
     def put(self, info: RunInfo) -> None:
         """Write a run as it stands now."""
-        body = dump(run_record(info) | {"host": info.host, "pid": info.pid})
+        body = dump(private_record(info))
         self._connection.execute(
             "INSERT OR REPLACE INTO runs (id, project, created, revision, body) "
             "SELECT ?, ?, ?, COALESCE(MAX(revision), 0) + 1, ? FROM runs",

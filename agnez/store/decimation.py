@@ -14,7 +14,7 @@ def decimate(series: Series, most: int) -> Series:
 
     The first and the last point are always among them. Points keep their order.
 
-    >>> wave = Series("x", np.arange(9.0), np.array([0, 1, 0, 9, 0, 1, 0, -9, 0.0]), np.arange(9.0))
+    >>> wave = Series("x", np.arange(9), np.array([0, 1, 0, 9, 0, 1, 0, -9, 0.0]), np.arange(9.0), np.arange(9))
     >>> decimate(wave, 6).values.tolist()
     [0.0, 9.0, 1.0, -9.0, 0.0]
     """
@@ -30,4 +30,4 @@ def decimate(series: Series, most: int) -> Series:
         picks.add(int(start + np.argmin(lowest[start:end])))
         picks.add(int(start + np.argmax(highest[start:end])))
     keep = np.array(sorted(picks))
-    return Series(series.metric, series.steps[keep], series.values[keep], series.times[keep])
+    return Series(series.metric, series.steps[keep], series.values[keep], series.times[keep], series.calls[keep])

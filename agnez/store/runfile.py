@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from agnez.record import Finding, Json, Point, RunInfo, Series, Summary
+from agnez.record import Batch, Finding, Json, RunInfo, Series, Summary
 from agnez.store import cells, database
 from agnez.store.decimation import decimate
-from agnez.wire import dump, read_progress, read_summary, run_record, summary_record
+from agnez.wire import dump, private_record, read_progress, read_summary, summary_record
 
 MIGRATIONS = (
     f"""
@@ -68,7 +68,7 @@ class RunFile:
 
     def write_info(self, info: RunInfo) -> None:
         """Write the facts of the run. Summaries are kept with the points and not taken from here."""
-        record = run_record(replace(info, summary={})) | {"host": info.host, "pid": info.pid}
+        record = private_record(replace(info, summary={}))
         new = {key: value for key, value in record.items() if key != "summary" and self._facts.get(key, ...) != value}
         facts = [(key, dump(value)) for key, value in new.items()]
         self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts)
@@ -79,26 +79,25 @@ class RunFile:
         facts = {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM facts")}
         return read_info(facts, self.summaries())
 
-    def append(self, points: Sequence[Point]) -> None:
+    def append(self, batch: Batch) -> None:
         """Write points, in this order. Call it inside a transaction."""
+        if not len(batch):
+            return
+        metrics, steps, values = (column.tolist() for column in (batch.metrics, batch.steps, batch.values))
         by_metric: dict[str, list[tuple[int, float]]] = {}
-        for point in points:
-            by_metric.setdefault(point.metric, []).append((point.step, point.value))
+        for metric, step, value in zip(metrics, steps, values, strict=True):
+            by_metric.setdefault(batch.names[metric], []).append((step, value))
         for name, pairs in by_metric.items():
             self._extend_summary(name, pairs)
-        start = self._cursor + 1
-        self._connection.executemany(
-            "INSERT INTO points VALUES (?, ?, ?, ?, ?)",
-            (
-                (self._ids[point.metric], seq, point.step, point.value, point.time)
-                for seq, point in enumerate(points, start)
-            ),
-        )
-        self._cursor += len(points)
+        ids = [self._ids[name] for name in batch.names]
+        calls = (batch.calls + (self._cursor + 1)).tolist()
+        rows = zip([ids[metric] for metric in metrics], calls, steps, values, batch.times.tolist(), strict=True)
+        self._connection.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", rows)
+        self._cursor = calls[-1]
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('cursor', ?)", (str(self._cursor),))
 
     def cursor(self) -> int:
-        """Return the `seq` of the newest point; 0 where there is none."""
+        """Return the number of the newest call; 0 where there is none."""
         row = self._connection.execute("SELECT value FROM facts WHERE key = 'cursor'").fetchone()
         return int(row[0]) if row else 0
 
@@ -145,11 +144,17 @@ class RunFile:
 
     def _read(self, name: str, after: int, cursor: int) -> Series:
         rows = self._connection.execute(
-            "SELECT step, value, time FROM points WHERE metric = ? AND seq > ? AND seq <= ?",
+            "SELECT step, value, time, seq FROM points WHERE metric = ? AND seq > ? AND seq <= ?",
             (self._ids[name], after, cursor),
         ).fetchall()
-        columns = np.array(rows, dtype=np.float64).reshape(len(rows), 3)  # NULL becomes NaN here
-        return Series(name, columns[:, 0], columns[:, 1], columns[:, 2] / 1e6)
+        steps, values, times, calls = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Series(
+            name,
+            np.array(steps, dtype=np.int64),
+            np.array(values, dtype=np.float64),  # NULL becomes NaN here
+            np.array(times, dtype=np.float64) / 1e6,
+            np.array(calls, dtype=np.int64),
+        )
 
     def _extend_summary(self, name: str, pairs: list[tuple[int, float]]) -> None:
         summary = self._summaries.get(name, Summary()).extended(pairs)
@@ -199,5 +204,14 @@ def read_info(facts: dict[str, Json], summary: dict[str, Summary]) -> RunInfo:
         problems=tuple(record["problems"]),
         host=record["host"],
         pid=record["pid"],
+        axes=record.get("axes", {}),  # from here on: what files of the first schema lack
+        archived=record.get("archived", False),
+        forked_from=_read_fork(record.get("forked_from")),
+        dropped=record.get("dropped", 0),
+        machine=record.get("machine", {}),
         summary=summary,
     )
+
+
+def _read_fork(record: dict[str, Json] | None) -> tuple[str, int] | None:
+    return (str(record["run"]), int(record["step"])) if record else None  # type: ignore[arg-type]

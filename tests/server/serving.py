@@ -13,7 +13,7 @@ import requests
 import socketio
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from agnez.record import Json, Point, RunInfo
+from agnez.record import Batch, Json, Point, RunInfo
 from agnez.server.app import Application
 from agnez.store import Store
 
@@ -68,7 +68,7 @@ def add_run(store: Store, name: str = "run", **facts: object) -> str:
     info = RunInfo(id=id, name=name, **facts)  # type: ignore[arg-type]
     with store.create_run(info) as file:
         with file.transaction():
-            file.append([Point("loss", step, 1.0 / (1 + step), 1_000_000 * step) for step in range(100)])
+            file.append(Batch.of([Point("loss", step, 1.0 / (1 + step), 1_000_000 * step) for step in range(100)]))
         store.publish(file.info())
     return id
 
