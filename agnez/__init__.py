@@ -15,24 +15,40 @@ if TYPE_CHECKING:
     from agnez.callbacks.keras import AgnezCallback as AgnezCallback
     from agnez.callbacks.torch import watch as watch
     from agnez.errors import AgnezError as AgnezError
+    from agnez.media import Image as Image
     from agnez.run import Run as Run
     from agnez.session import finish as finish
     from agnez.session import init as init
     from agnez.session import log as log
     from agnez.session import show as show
+    from agnez.stored import open as open
 
 _HOMES = {
     "AgnezCallback": "agnez.callbacks.keras",
     "AgnezError": "agnez.errors",
+    "Image": "agnez.media",
     "Run": "agnez.run",
     "finish": "agnez.session",
     "init": "agnez.session",
     "log": "agnez.session",
+    "open": "agnez.stored",
     "show": "agnez.session",
     "watch": "agnez.callbacks.torch",
 }
 
-__all__ = ["AgnezCallback", "AgnezError", "Run", "__version__", "finish", "init", "log", "show", "watch"]
+__all__ = [
+    "AgnezCallback",
+    "AgnezError",
+    "Image",
+    "Run",
+    "__version__",
+    "finish",
+    "init",
+    "log",
+    "open",
+    "show",
+    "watch",
+]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

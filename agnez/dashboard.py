@@ -76,6 +76,12 @@ class Dashboard:
         self._metrics: dict[str, list[str]] = {}
         self._cells: dict[str, CellRecord] = {}
 
+    def resume(self, cells: Iterable[CellRecord]) -> None:
+        """Take up the cells that a run has already, at the places they have."""
+        for cell in cells:
+            run, _, key = str(cell["_id"]).partition(".")
+            self._cells[key if run == self._run else f"#{cell['_id']}"] = cell
+
     def place(self, metrics: Iterable[str]) -> list[CellRecord]:
         """Return the cells that new metrics make or change, whole."""
         touched: dict[str, Quantity] = {}

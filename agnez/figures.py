@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from agnez.store import RunFile
 if TYPE_CHECKING:
     from agnez.record import FloatArray, IntArray
 
+_MOST = 2000  # points of a line
+_AHEAD = 1000.0  # epochs past the last one that is known, as long as it was
 _RATES = ("accuracy", "precision", "recall", "auc", "f1")
 
 
@@ -30,44 +32,50 @@ class FigureJob:
     epoch: int | None
 
     def __call__(self) -> Curves:
-        """Read the numbers."""
+        """Read the numbers, no more of them than a figure can show."""
         with RunFile(self.path) as file:
-            _, found, _ = file.series([*self.metrics, "epoch"])  # drawing thins them out, once they have their epochs
-        by_name = {each.metric: each for each in found}
-        epochs = by_name.pop("epoch", None)
-        lines = tuple(_line(by_name[name], epochs) for name in self.metrics if name in by_name)
+            found = [file.view(name, most=_MOST) for name in self.metrics]
+            epochs = file.view("epoch", most=_MOST)
+        found = [each for each in found if len(each)]
+        steps, counts = _rises(epochs)
+        known = len(steps) > 1
         return Curves(
             title=self.quantity.title,
-            x_label="epoch" if epochs is not None and len(epochs) > 1 else "step",
-            lines=lines,
+            x_label="epoch" if known else "step",
+            lines=tuple(_line(each, np.interp(each.steps, steps, counts) if known else each.steps) for each in found),
             epoch=self.epoch,
             percent=_is_rate(self.quantity.key, found),
         )
 
 
-def _line(series: Series, epochs: Series | None) -> Line:
+def _line(series: Series, x: FloatArray | IntArray) -> Line:
     when = phase(series.metric)
     _, slash, layer = series.metric.partition("/")
     label = when or (layer if slash else series.metric)
-    return Line(label=label, x=_abscissa(series.steps, epochs), y=series.values, role=_ROLES[when])
+    return Line(label=label, x=x.astype(np.float64), y=series.values, role=_ROLES[when])
 
 
-def _abscissa(steps: IntArray, epochs: Series | None) -> FloatArray:
-    """Return the epoch of each step, between the steps at which epochs ended; the step itself where none is known.
+def _rises(epochs: Series) -> tuple[FloatArray, FloatArray]:
+    """Return the steps at which the epoch is known, and the epochs: between and after them it rises evenly.
 
-    Whoever tells only where epochs end began with epoch 0 at step 0.
+    Of an epoch that is told at each step only its first step counts. Whoever tells only where epochs end began with
+    epoch 0 at step 0.
     """
-    if epochs is None or len(epochs) < 2:
-        return steps.astype(np.float64)
-    ends, counts = epochs.steps.astype(np.float64), epochs.values
-    if ends[0] > 0:
-        ends, counts = np.append(0.0, ends), np.append(0.0, counts)
-    return np.interp(steps, ends, counts)
+    highest = np.maximum.accumulate(epochs.values)  # past a NaN nothing counts
+    rise = np.diff(highest, prepend=-np.inf) > 0
+    steps, counts = epochs.steps[rise].astype(np.float64), epochs.values[rise]
+    if not len(steps):
+        return steps, counts
+    if steps[0] > 0 and len(epochs) > 1:
+        steps, counts = np.append(0.0, steps), np.append(0.0, counts)
+    if len(steps) > 1:
+        ahead = steps[-1] + np.diff(steps)[-1] * _AHEAD
+        steps, counts = np.append(steps, ahead), np.append(counts, counts[-1] + np.diff(counts)[-1] * _AHEAD)
+    return steps, counts
 
 
 def _is_rate(key: str, found: Sequence[Series]) -> bool:
-    values: Mapping[str, FloatArray] = {each.metric: each.values for each in found if each.metric != "epoch"}
-    inside = all(((each >= 0) & (each <= 1) | np.isnan(each)).all() for each in values.values())
+    inside = all(((each.values >= 0) & (each.values <= 1) | np.isnan(each.values)).all() for each in found)
     return any(rate in key.lower() for rate in _RATES) and inside
 
 

@@ -1,10 +1,12 @@
-"""Names for runs that the user did not name: easy to say, easy to tell apart."""
+"""Names: those of runs that the user did not name, easy to say and to tell apart; and what no name can be."""
 
 from __future__ import annotations
 
 import secrets
 import sys
 from pathlib import Path
+
+from agnez.errors import BadValueError
 
 _KINDS = (
     "amber bold brave bright calm clever crisp deft eager fair fleet fond gentle glad golden keen kind lucid merry "
@@ -32,3 +34,26 @@ def default_project() -> str:
     """Return the name of the running script, without its ending; "default" where there is no script."""
     stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else ""
     return "default" if stem in ("", "-", "-c", "-m", "__main__", "ipykernel_launcher", "ipython") else stem
+
+
+def check_speakable(text: str, what: str) -> None:
+    """Refuse a text that no file and no message can hold; `what` says in the error what it is.
+
+    Raises:
+        BadValueError: it holds a lone surrogate.
+
+    >>> check_speakable("perte d'entraînement", "the metric's name")
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadValueError(f"{what} ({text!r}) holds half of a character (a lone surrogate)") from None
+
+
+def speakable(text: str) -> str:
+    """Return a text with a question mark in the place of each half of a character.
+
+    >>> speakable("no \\ud800")
+    'no ?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,9 +73,11 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Sum up a series: its last point, its extremes with their steps, its count. Extremes are of finite values."""
+class Summary(NamedTuple):
+    """Sum up a series: its last point, its extremes with their steps, its count and mean.
+
+    Extremes and the mean are of finite values. It is a tuple because lists hold tens of thousands of them.
+    """
 
     last: float = math.nan
     last_step: int = 0
@@ -83,8 +85,9 @@ class Summary:
     min_step: int = 0
     max: float = math.nan
     max_step: int = 0
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # a tuple's method of that name is of no use here
     non_finite: int = 0
+    mean: float = math.nan
 
     def extended(self, points: Iterable[tuple[int, float]]) -> Summary:
         """Return the summary of the series with more points, each a step and a value, in the order they came.
@@ -92,18 +95,21 @@ class Summary:
         >>> Summary().extended([(0, 2.0), (1, math.nan), (2, 1.5)]).min_step
         2
         """
-        last, last_step, count, non_finite = self.last, self.last_step, self.count, self.non_finite
+        last, last_step, non_finite = self.last, self.last_step, self.non_finite
         low, low_step, high, high_step = self.min, self.min_step, self.max, self.max_step
+        count, total = self.count, self.mean * (self.count - non_finite) if self.count > non_finite else 0.0
         for last_step, last in points:
             count += 1
             if not math.isfinite(last):
                 non_finite += 1
                 continue
+            total += last
             if not last >= low:  # also true while low is NaN: nothing finite was seen yet
                 low, low_step = last, last_step
             if not last <= high:
                 high, high_step = last, last_step
-        return Summary(last, last_step, low, low_step, high, high_step, count, non_finite)
+        mean = total / (count - non_finite) if count > non_finite else math.nan
+        return Summary(last, last_step, low, low_step, high, high_step, count, non_finite, mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,8 @@ class Series:
     """Hold a metric's points as columns of one length, in the order they were logged.
 
     `times` are seconds since 1970; `calls` number the `log` calls of the file they rest in, from 1 on: of two metrics'
-    points with the same call, both were given to the same `log`.
+    points with the same call, both were given to the same `log`. `x` are the places on another axis than these, where
+    `axis` names one: a metric, or "relative", seconds since the run began.
     """
 
     metric: str
@@ -175,6 +182,8 @@ class Series:
     values: FloatArray
     times: FloatArray
     calls: IntArray
+    x: FloatArray | None = None
+    axis: str | None = None
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from agnez import names, notice
+from agnez.calls import KnownNames, Names
 from agnez.dashboard import Dashboard, cell_id
 from agnez.diagnosis import Examiner
+from agnez.entries import After, CellChange, Entry, Facts, Picture, Problem
 from agnez.errors import AgnezError, BadValueError, RunFinishedError
 from agnez.figures import FigureJob
-from agnez.notice import say
-from agnez.record import CellRecord, Progress, RunInfo, State
-from agnez.recorder import After, CellChange, Facts, Numbers, Problem, Recorder, Vector
-from agnez.render import FrozenFigure, Renderer, Result, freeze, is_figure
+from agnez.logged import Loggable as Loggable
+from agnez.logged import Logged, sort
+from agnez.record import CellRecord, Progress, RunInfo, Series, State, Summary
+from agnez.recorder import Recorder
+from agnez.render import FrozenFigure, Renderer, Result, freeze
 from agnez.scalars import Scalar, Tensor
 from agnez.scalars import freeze as freeze_scalar
-from agnez.store import Store
+from agnez.store import RunFile, Store
+from agnez.store.reader import Rank, RunReader
+from agnez.stored import StoredRun
+from agnez.writer import Board, Writer
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from numpy.typing import NDArray
 
 RendererName = Literal["live", "mpld3"]
-Loggable: TypeAlias = object
-"""A number (Python's, NumPy's, a tensor of one element), a matplotlib Figure, or a mapping of names to these."""
 
-_FINISH_SECONDS = 5.0
+FINISH_SECONDS = 60.0
+"""How long `finish` waits by default while points are still being written."""
+
+_FLUSH_SECONDS = 5.0
 _FIGURE_SECONDS = 4.0
+_SAFE = 2**63  # integers past it take the longer way: some are past all floats
+_nanoseconds = time.time_ns
+_STEPS = range(-(2**62), 2**62)  # so that no count from there runs out of 64 bits
+_MOST_PLAIN = 1000
 
 
 class Watcher(Protocol):
@@ -43,28 +68,54 @@ class Run:
     """Record one training.
 
     Get one from `agnez.init`. As a context manager it finishes itself, and tells a failure by its exception.
+
+    Any thread may log. In a forked child, such as a worker of a DataLoader, the run goes on recording into a file of
+    the child's own, and its series are read as one; so does a run that is pickled and unpickled in another process.
+    Only the process that began the run (its first rank, where there are several) has the dashboard, draws figures and
+    tells the run's state.
     """
 
-    def __init__(self, store: Store, info: RunInfo, *, renderer: RendererName = "live", figures: bool = True) -> None:
-        dashboard = Dashboard(info.id, view="figure" if renderer == "mpld3" else "live")
+    def __init__(
+        self,
+        store: Store,
+        info: RunInfo,
+        *,
+        renderer: RendererName = "live",
+        figures: bool = True,
+        rank: int = 0,
+        file: RunFile | None = None,
+        next_step: int = 0,
+    ) -> None:
         self._store = store
         self._info = info
-        self._dashboard = dashboard
-        self._recorder = Recorder(store, info, dashboard, Examiner(info.id))
-        self._renderer = Renderer(self._drawn) if figures else None
+        self._rank = rank
+        self._leads = rank == 0
+        self._is_child = False
+        self._view: Literal["figure", "live"] = "figure" if renderer == "mpld3" else "live"
+        self._dashboard = Dashboard(info.id, view=self._view)
+        self._recorder = self._new_recorder(lambda: file or self._new_file())
+        self._hand_over = self._recorder.record  # bound once: it is called at every step
+        self._renderer = Renderer(self._drawn) if figures and self._leads else None
+        self._known_names = KnownNames()
+        self._plain: dict[Names, Names] = {}  # names that may take the short way
         self._watchers: list[Watcher] = []
         self._closers: list[Callable[[], None]] = []
-        self._next_step = 0
-        self._progress = Progress()
+        self._steps = count(next_step)
+        self._step = next_step - 1
+        self.first_step = next_step
+        """The step that the run began with: 0, or the one at which it goes on where it was resumed or forked."""
+        self._progress = info.progress
         self._figures: dict[str, str] = {}  # the user's own: names by the ids of their cells
-        self._told_in_child = False
+        self._draws = self._told = False
         self._epoch: int | None = None  # the epoch that the user's `log` last named,
         self._first_epoch = 0  # and whether they count from 0 or from 1
         self._state: State = "running"
         self._closed = False
+        self._ancestors: list[Recorder] = []
         self.kept = False
         """Whether an adapter made the run and tells its states: then no other adapter records into it."""
         self.url: str | None = None
+        _tell_after_fork(self)
 
     @property
     def id(self) -> str:
@@ -74,7 +125,7 @@ class Run:
     @property
     def name(self) -> str:
         """Return the run's name."""
-        return self._info.name
+        return self._facts.name
 
     @property
     def project(self) -> str:
@@ -87,22 +138,39 @@ class Run:
         return dict(self._info.config)
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the run's tags."""
+        return self._facts.tags
+
+    @property
+    def notes(self) -> str:
+        """Return what is noted about the run."""
+        return self._facts.notes
+
+    @property
+    def rank(self) -> int:
+        """Return which of the processes that train together this one is: 0 is the first, or the only one."""
+        return self._rank
+
+    @property
     def state(self) -> State:
         """Return the run's state."""
         return self._state
 
     @property
-    def closed(self) -> bool:
-        """Tell whether the run takes nothing more: it has ended for good, or is of the process that forked this one.
+    def progress(self) -> Progress:
+        """Return how far the run is, as it was last reported."""
+        return self._progress
 
-        A state other than "running" need not mean that: see `mark`.
-        """
-        return self._closed or not self._recorder.owned()
+    @property
+    def closed(self) -> bool:
+        """Tell whether the run takes nothing more. A state other than "running" need not mean that: see `mark`."""
+        return self._closed
 
     @property
     def step(self) -> int:
-        """Return the step that the next `log` without `step=` gets."""
-        return self._next_step
+        """Return the step that the next `log` without `step=` gets, as far as no other thread logs."""
+        return self._step + 1
 
     def start(self) -> None:
         """Start to record. `agnez.init` does it.
@@ -110,53 +178,108 @@ class Run:
         Raises:
             StoreError: the store's folder cannot be written.
         """
+        self._recorder.open()
         self._recorder.start()
 
     def log(self, values: Mapping[str, Loggable], *, step: int | None = None) -> None:
-        """Record numbers and figures; nested mappings flatten with `/`.
+        """Record numbers, figures and images; nested mappings flatten with `/`.
 
-        `step` counts calls where it is not given. The key `epoch` tells where epochs end: when its number changes.
-        Tensors are not waited for. A matplotlib Figure is taken as it is now (the one value that costs the caller
-        milliseconds) and becomes a cell of its own.
+        `step` counts calls where it is not given; a given one is counted on from. Each number of that count goes to one
+        call, whatever threads log. The key `epoch` tells where epochs end: when its number changes. Tensors are not
+        waited for. A matplotlib Figure is taken as it is now (the one value that costs the caller milliseconds) and
+        becomes a cell of its own, and so does an `agnez.Image`.
 
         Raises:
             BadValueError: a value is of no kind that can be recorded, or the step is no whole number.
             RunFinishedError: the run has finished.
         """
-        now = time.time_ns() // 1000
+        # Between two steps caches go cold: what counts is how little is touched here, and loops of bytecode touch less
+        # than calls into other corners of the interpreter.
+        now = _nanoseconds()
+        names = self._plain.get(tuple(values)) if type(values) is dict else None
+        if names is None:
+            self._log(values, step, now)
+            return
+        numbers: tuple[Any, ...] = tuple(values.values())
+        for number in numbers:
+            kind = type(number)
+            if kind is not float and (kind is not int or not -_SAFE < number < _SAFE):
+                self._log(values, step, now)
+                return
+        if step is None:
+            self._step = step = next(self._steps)  # one call in C: no two threads get the same number
+        else:
+            step = self._given_step(step)
+        self._hand_over(names, now, step, numbers)
+        if self._watchers:
+            self._gather(step, now // 1000)
+
+    def _log(self, values: Mapping[str, Loggable], step: int | None, now: int) -> None:
+        """Log whatever it is, with all checks."""
         if self._closed:
             raise RunFinishedError(f"run {self.name} has finished: call agnez.init() for another")
-        if not self._recorder.owned():
-            self._ignore_in_child()
-            return
-        step = self._next_step if step is None else _whole(step)
-        scalars: dict[str, Scalar] = {}
-        others: list[tuple[str, Loggable]] = []
-        try:
-            _sort(values, "", scalars, others)
-        except RecursionError:
-            raise BadValueError(
-                "these values are nested without an end: log takes mappings of names to numbers"
-            ) from None
-        for name, value in others:
-            if name == "epoch":
-                self._see_epoch(value, step, now)
-            else:
-                self._log_figure(name, value, step)
-        self._next_step = step + 1
-        self.record(scalars, step=step, time=now)
-        for watcher in self._watchers:
-            self.record_vectors(watcher.gathered(), step=step, time=now)
+        found = sort(values)
+        if step is None:
+            self._step = step = next(self._steps)
+        else:
+            step = self._given_step(step)
+        micro = now // 1000
+        for epoch in found.epochs:
+            self._see_epoch(epoch, step, micro)
+        self._log_others(found, step)
+        names = self._record(found.numbers, step, now)
+        if names and names == tuple(values) and "epoch" not in names:
+            if len(self._plain) >= _MOST_PLAIN:
+                self._plain.clear()
+            self._plain[names] = names
+        self._gather(step, micro)
 
     def record(self, scalars: Mapping[str, Scalar], *, step: int, time: int) -> None:
         """Record frozen numbers of a step. `time` is microseconds since 1970 (UTC). Adapters of frameworks call it."""
-        if scalars:
-            self._recorder.put(Numbers(time, step, scalars))
+        try:
+            self._record(scalars, step, time * 1000)
+        except BadValueError as error:  # of a name; what an adapter brings must not end the training
+            self.tell(f"{error}: it is left out")
 
     def record_vectors(self, vectors: Iterable[tuple[tuple[str, ...], Tensor]], *, step: int, time: int) -> None:
         """Record vectors of numbers that rest on a device, each with the names of its elements."""
-        for names, tensor in vectors:
-            self._recorder.put(Vector(time, step, names, tensor))
+        for metrics, tensor in vectors:
+            try:
+                known = self._known_names.of(metrics)
+            except BadValueError as error:  # likewise
+                self.tell(f"{error}: it is left out")
+                continue
+            self._awake().record(known, time * 1000, step, tensor)
+
+    def _record(self, scalars: Mapping[str, Scalar], step: int, time: int) -> Names:
+        if not scalars:
+            return ()
+        names = self._known_names.of(tuple(scalars))
+        numbers: list[Scalar] | tuple[Any, ...] = list(scalars.values())
+        if all(type(number) is float for number in numbers):
+            numbers = tuple(numbers)
+        self._awake().record(names, time, step, numbers)
+        return names
+
+    def define_metric(self, name: str, *, step_metric: str) -> None:
+        """Declare which metric is the x axis of others: `name` is one, or a pattern such as `val/*`.
+
+        Where several patterns fit a metric, the one that was declared last holds.
+
+        Raises:
+            BadValueError: a name is no text.
+
+        >>> import agnez, tempfile
+        >>> with agnez.init("doctest", dir=tempfile.mkdtemp(), server=None) as run:
+        ...     run.define_metric("val/*", step_metric="epoch")
+        """
+        for what, text in (("name", name), ("step_metric", step_metric)):
+            if not isinstance(text, str) or not text:
+                raise BadValueError(f"{what}={text!r} is no name of a metric: give a text such as 'epoch'")
+            names.check_speakable(text, what)
+        axes = {pattern: axis for pattern, axis in self._info.axes.items() if pattern != name}
+        self._info = replace(self._info, axes={**axes, name: step_metric})
+        self._put(Facts({"axes": self._info.axes}))
 
     def epoch(self, number: int) -> None:
         """Say that epoch `number` ended (the first is 1): weights are measured and figures drawn.
@@ -164,7 +287,7 @@ class Run:
         Raises:
             BadValueError: it is no whole number.
         """
-        self.end_epoch(_whole(number), step=self._next_step)
+        self.end_epoch(_whole(number), step=self.step)
 
     def end_epoch(self, number: int, *, step: int) -> None:
         """Record that `number` epochs have ended at a step, measure the weights, and have the figures drawn."""
@@ -178,17 +301,18 @@ class Run:
         """Report how far the run is: any of epoch, epochs, step, steps_per_epoch."""
         known = {name: getattr(self._progress, name) for name in Progress.__slots__}
         self._progress = Progress(**{**known, **progress})
-        self._recorder.put(Facts({"progress": self._progress}))
+        self._put(Facts({"progress": self._progress}))
 
     def tell(self, problem: str) -> None:
         """Show a sentence about something that went wrong beside the run."""
-        self._recorder.put(Problem(problem))
+        self._put(Problem(problem))
 
     def mark(self, state: State, reason: str | None = None) -> None:
         """Set the run's state without closing it: what is logged later is still recorded."""
         self._state = state
         ended = None if state == "running" else time.time_ns() // 1000
-        self._recorder.put(Facts({"state": state, "reason": reason, "ended": ended}))
+        reason = reason and names.speakable(reason)
+        self._put(Facts({"state": state, "reason": reason, "ended": ended}))
 
     def attach(self, watcher: Watcher) -> Callable[[], None]:
         """Have a watcher's norms recorded; call what is returned to detach it."""
@@ -208,28 +332,101 @@ class Run:
         if self._renderer is not None:
             self._renderer.start()
 
-    def flush(self, timeout: float = _FINISH_SECONDS) -> bool:
+    def flush(self, timeout: float = _FLUSH_SECONDS) -> bool:
         """Wait until everything logged so far is in the store; `timeout` is in seconds. Tell whether it is."""
         return self._recorder.flush(timeout)
 
-    def finish(self, state: State = "finished", *, reason: str | None = None) -> None:
-        """End the run: draw the last figures, write everything, set its state. Finishing twice does no harm."""
-        if self._closed or not self._recorder.owned():
+    # --- reading, as from a run of `agnez.open` ---
+
+    @property
+    def metrics(self) -> list[str]:
+        """Return the names of the metrics in the order of their first points."""
+        return self._stored().metrics
+
+    @property
+    def summary(self) -> Mapping[str, Summary]:
+        """Return of each metric its last value, minimum, maximum (with the step of each), mean and count."""
+        self.flush()
+        with RunReader(self._store, self.id) as reader:
+            return dict(reader.summaries())
+
+    def series(
+        self,
+        metric: str,
+        *,
+        rank: Rank | None = None,
+        x: str | None = None,
+        branch: int | None = None,
+        most: int | None = None,
+        first: float | None = None,
+        last: float | None = None,
+    ) -> Series:
+        """Return a metric's points as NumPy arrays, all that were logged so far; see `StoredRun.series`.
+
+        Raises:
+            NotFoundError: there is no such metric, axis, rank or branch.
+            BadValueError: a range or a count that cannot be.
+
+        >>> import agnez, tempfile
+        >>> with agnez.init("doctest", dir=tempfile.mkdtemp(), server=None) as run:
+        ...     run.log({"loss": 0.5})
+        ...     run.series("loss").values
+        array([0.5])
+        """
+        return self._stored().series(metric, rank=rank, x=x, branch=branch, most=most, first=first, last=last)
+
+    def history(self, metrics: Iterable[str] | None = None, *, rank: int = 0) -> dict[str, NDArray[Any]]:
+        """Return columns with a row for each `log` call so far; see `StoredRun.history`.
+
+        Raises:
+            NotFoundError: there is no such metric.
+        """
+        return self._stored().history(metrics, rank=rank)
+
+    def to_pandas(self, metrics: Iterable[str] | None = None) -> pandas.DataFrame:
+        """Return the history as a table of pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return self._stored().to_pandas(metrics)
+
+    def to_polars(self, metrics: Iterable[str] | None = None) -> polars.DataFrame:
+        """Return the history as a table of polars.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+        """
+        return self._stored().to_polars(metrics)
+
+    def _stored(self) -> StoredRun:
+        self.flush()
+        return StoredRun(self._store, self._facts)
+
+    # --- the end ---
+
+    def finish(self, state: State = "finished", *, reason: str | None = None, timeout: float = FINISH_SECONDS) -> None:
+        """End the run: draw the last figures, write everything, set its state. Finishing twice does no harm.
+
+        It takes well under a second where 100,000 points wait. Where it takes longer it shows how far it is, and gives
+        up after `timeout` seconds. In a forked child it writes what the child logged, and leaves the run to its parent.
+        """
+        if self._closed:  # a signal may have come while it was finishing: then this one brings it to its end
+            self._seal(state, reason)
+            self._recorder.close(timeout)
             return
-        self._closed = True
-        if self._epoch is not None and state == "finished":
-            self.end_epoch(self._epoch + 1 - self._first_epoch, step=self._next_step)
-        if self._progress.epoch is None:  # no epoch ever ended: this is the end of the only one
-            self._measure_weights(self._next_step, time.time_ns() // 1000)
-            self._draw(None)
-        for closer in self._closers:  # not earlier: watchers end here
+        self._closed, self._plain = True, {}
+        began = time.monotonic()
+        if self._leads:
+            self._end(state, reason)
+        for closer in self._closers[:]:  # not earlier: watchers end here
             closer()
-        if self._state == "running":
-            self.mark(state, reason)
-        self._recorder.flush(_FINISH_SECONDS)
+        self._seal(state, reason)
         if self._renderer is not None:
-            self._renderer.close(_FIGURE_SECONDS)
-        self._recorder.close(_FINISH_SECONDS)
+            if self._draws:  # figures are drawn from what the store has
+                self._recorder.flush(min(timeout, _FLUSH_SECONDS))
+            self._renderer.close(min(timeout, _FIGURE_SECONDS))
+        self._write_out(began, timeout)
 
     def __enter__(self) -> Run:
         return self
@@ -240,6 +437,50 @@ class Run:
         state, reason = outcome(error)
         self.finish(state, reason=reason)
 
+    def __reduce__(self) -> tuple[Callable[..., Run], tuple[Path, RunInfo, int, int]]:
+        """Pickle the run for another process, which records into a file of its own."""
+        return _join, (self._store.directory, self._facts, self._rank, self.step)
+
+    # --- recording ---
+
+    @property
+    def _facts(self) -> RunInfo:
+        return self._recorder.writer.info
+
+    def _new_recorder(self, open_file: Callable[[], RunFile]) -> Recorder:
+        board = None
+        if self._leads:
+            folder = self._store.run_path(self.id).parent
+            board = Board(folder, self._dashboard, self._store.catalog, Examiner(self.id))
+        return Recorder(Writer(self._info, open_file, board), self._info.name)
+
+    def _new_file(self) -> RunFile:
+        return self._store.join_run(self.id, self._rank) if self._rank else self._store.create_run(self._info)
+
+    def _put(self, entry: Entry) -> None:
+        self._recorder.put(entry)
+
+    def _awake(self) -> Recorder:
+        """Return the recorder, which a child starts with its first number."""
+        if self._is_child and not self._recorder.is_alive() and not self._closed:
+            self._recorder.start()
+            _at_exit(self.finish)
+        return self._recorder
+
+    def _given_step(self, step: int) -> int:
+        if type(step) is not int or step not in _STEPS:
+            step = _whole(step)
+        self._steps, self._step = count(step + 1), step
+        return step
+
+    def _gather(self, step: int, now: int) -> None:
+        for watcher in self._watchers:
+            self.record_vectors(watcher.gathered(), step=step, time=now)
+
+    def _measure_weights(self, step: int, now: int) -> None:
+        for watcher in self._watchers:
+            self.record_vectors(watcher.weights(), step=step, time=now)
+
     def _see_epoch(self, value: Loggable, step: int, now: int) -> None:
         if type(value) is int and value == self._epoch:  # nearly always
             return
@@ -247,11 +488,25 @@ class Run:
         if number == self._epoch:
             return
         if self._epoch is None:
-            self._first_epoch = 1 if number == 1 else 0
+            done = self._info.progress.epoch or 0  # of a run that goes on
+            self._first_epoch = 1 if number == done + 1 else 0
             self.record({"epoch": float(number - self._first_epoch)}, step=step, time=now)
         else:
             self.end_epoch(number - self._first_epoch, step=step)
         self._epoch = number
+
+    # --- figures and pictures ---
+
+    def _log_others(self, found: Logged, step: int) -> None:
+        if not self._leads:
+            if (found.figures or found.media) and not self._told:
+                self._told = True
+                notice.say(f"run {self.name}: figures and images are taken of its first process only, not of this one")
+            return
+        for name, figure in found.figures.items():
+            self._log_figure(name, figure, step)
+        for name, value in found.media.items():
+            self._put(Picture(cell_id(self.id, name), name, step, value.frozen()))
 
     def _log_figure(self, name: str, figure: object, step: int) -> None:
         if self._renderer is None:
@@ -264,14 +519,11 @@ class Run:
         except AgnezError as error:  # a figure is worth a sentence beside the run, and never the run itself
             self.tell(f"the figure {name!r} could not be taken: {error}")
 
-    def _measure_weights(self, step: int, now: int) -> None:
-        for watcher in self._watchers:
-            self.record_vectors(watcher.weights(), step=step, time=now)
-
     def _draw(self, epoch: int | None) -> None:
         """Have the figures drawn once everything logged so far is committed, for they are drawn from the store."""
         if self._renderer is not None:
-            self._recorder.put(After(lambda: self._submit_figures(epoch)))
+            self._draws = True
+            self._put(After(lambda: self._submit_figures(epoch)))
 
     def _submit_figures(self, epoch: int | None) -> None:
         assert self._renderer is not None
@@ -287,14 +539,48 @@ class Run:
                 fields |= {"name": self._figures[result.key], "description": f"step {result.epoch}"}
             elif result.epoch is not None:
                 fields |= {"epoch": result.epoch}
-            self._recorder.put(CellChange(result.key, fields))
+            self._put(CellChange(result.key, fields))
         for sentence in filter(None, (result.error, result.note)):
             self.tell(sentence)
 
-    def _ignore_in_child(self) -> None:
-        if not self._told_in_child:
-            self._told_in_child = True
-            say(f"this process was forked from run {self.name}: what it logs is not recorded; log in the parent")
+    def _end(self, state: State, reason: str | None) -> None:
+        """Record what only an end brings: of the last epoch, or of a training that told of none."""
+        if self._epoch is not None and state == "finished":
+            self.end_epoch(self._epoch + 1 - self._first_epoch, step=self.step)
+        if self._progress.epoch is None:
+            self._measure_weights(self.step, time.time_ns() // 1000)
+            if self._view == "figure":  # the page draws the others itself, and no helper has to be started for them
+                self._draw(None)
+
+    def _seal(self, state: State, reason: str | None) -> None:
+        if self._state == "running":
+            self.mark(state, reason)
+
+    def _write_out(self, began: float, timeout: float) -> None:
+        """Have the recorder write the rest, show how far it is, and say what came of it."""
+        progress = notice.Progress()
+        done = self._recorder.close(
+            timeout, watch=lambda left: progress.show(f"run {self.name} is being written, {left:,} calls are left")
+        )
+        progress.end()
+        writer = self._recorder.writer
+        if self._is_child and done:
+            return
+        folder, seconds = self._store.run_path(self.id).parent, time.monotonic() - began
+        words = f"run {self.name}: {writer.points:,} points of {len(writer.metrics):,} metrics are in {folder}"
+        lost = self._recorder.waiting + writer.info.dropped
+        notice.say(f"{words} ({seconds:.1f} s to finish)" + (f"; {lost:,} calls could not be written" if lost else ""))
+
+    # --- other processes ---
+
+    def _become_child(self) -> None:
+        """Go on in a process that was forked from the run's own, or that got the run by pickling."""
+        self._ancestors.append(self._recorder)  # what it holds is its process' own: not to be used or closed here
+        self._is_child, self._leads, self._renderer = True, False, None
+        self._plain, self._known_names, self._watchers, self._closers = {}, KnownNames(), [], []
+        self._info = replace(self._facts, pid=os.getpid(), heartbeat=None, problems=(), dropped=0, summary={})
+        self._recorder = self._new_recorder(lambda: self._store.join_process(self.id, self._rank))
+        self._hand_over = self._recorder.record
 
 
 def outcome(error: BaseException | None) -> tuple[State, str | None]:
@@ -311,46 +597,39 @@ def outcome(error: BaseException | None) -> tuple[State, str | None]:
     return "failed", f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
 
 
-def _sort(
-    values: Mapping[str, Loggable], prefix: str, scalars: dict[str, Scalar], others: list[tuple[str, Loggable]]
-) -> None:
-    """Freeze the numbers of what `log` was given, and set the epoch and figures aside. It runs at every step."""
-    if not isinstance(values, Mapping):
-        raise BadValueError(f"log takes a mapping of names to numbers, such as {{'loss': 0.5}}; this is {values!r}")
-    for key, value in values.items():
-        if not isinstance(key, str) or not key:
-            raise BadValueError(f"{key!r} is no name for a metric: names are text")
-        name = prefix + key
-        if not name.isascii():
-            _check_speakable(name)
-        if type(value) is float:
-            scalars[name] = value
-        elif name == "epoch":
-            others.append((name, value))
-        elif isinstance(value, Mapping):
-            _sort(value, f"{name}/", scalars, others)
-        else:
-            try:
-                scalars[name] = freeze_scalar(name, value)
-            except BadValueError:
-                if not is_figure(value):
-                    raise
-                others.append((name, value))
+def _join(directory: Path, info: RunInfo, rank: int, next_step: int) -> Run:
+    """Return a pickled run in the process that unpickles it."""
+    run = Run(Store(directory), info, figures=False, rank=rank, next_step=next_step)
+    run._become_child()
+    return run
 
 
-def _check_speakable(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise BadValueError(f"{name!r} is no name: it holds half of a character (a lone surrogate)") from None
+def _tell_after_fork(run: Run) -> None:
+    if not hasattr(os, "register_at_fork"):  # Windows forks nothing
+        return
+    found = weakref.ref(run)
+
+    def tell() -> None:
+        known = found()
+        if known is not None:
+            known._become_child()
+
+    os.register_at_fork(after_in_child=tell)
+
+
+def _at_exit(finish: Callable[[], None]) -> None:
+    """Have a child finish at its end. Those of multiprocessing end without atexit, so it is asked and calls both."""
+    from multiprocessing.util import Finalize
+
+    Finalize(None, finish, exitpriority=10)
 
 
 def _whole(step: object) -> int:
     if isinstance(step, bool) or not hasattr(type(step), "__index__"):
         raise BadValueError(f"{step!r} is no whole number: steps and epochs are counted")
     number: int = int(step)  # type: ignore[call-overload]  # __index__ was just seen
-    if not -(2**63) <= number < 2**63:
-        raise BadValueError(f"{number} is past every step that can be kept: give one of 64 bits")
+    if number not in _STEPS:
+        raise BadValueError(f"{number} is past every step that can be kept: give one between -2**62 and 2**62")
     return number
 
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from agnez import names, settings
-from agnez.errors import AgnezError, BadValueError
-from agnez.record import Json, RunInfo
+from agnez import arguments, ending, settings
+from agnez.arguments import Resume, ServerName
+from agnez.errors import AgnezError
+from agnez.opening import open_run
+from agnez.record import State
 from agnez.run import Loggable, RendererName, Run, outcome
 from agnez.store import Store
-from agnez.wire import dump, jsonable
 
 if TYPE_CHECKING:
     from agnez.server.embed import Embedded
 
-ServerName = Literal["thread"]
+END_SECONDS = 10.0
+"""How long the end of the process may wait for what is to be written; whoever asked for it waits no longer either."""
+
+_LEAST_SECONDS = 0.5
+_SPARE_SECONDS = 2.0
+_ASKED = "SIGTERM: the job was asked to end"
 
 
 class Session:
@@ -31,12 +36,20 @@ class Session:
 
     def __init__(self, inherited: Run | None = None) -> None:
         self.pid = os.getpid()
-        self.inherited = inherited  # the current run of the process that this one was forked from; it says so itself
+        self.inherited = inherited  # the current run of the process that this one was forked from
         self.runs: list[Run] = []
         self.servers: dict[str, Embedded] = {}
         self.tab_wanted = True  # one tab a process
+        self._known: weakref.WeakSet[Run] = weakref.WeakSet()  # among them those that are just being finished
         self._unhandled = getattr(sys, "last_value", None)
-        atexit.register(self.close)
+        ending.at_exit(self.close)
+
+    def enter(self, run: Run) -> None:
+        """Take up a run that begins."""
+        self.runs.append(run)
+        self._known.add(run)
+        run.on_close(lambda: self.runs.remove(run) if run in self.runs else None)
+        ending.on_sigterm(lambda: self.end("interrupted", _ASKED), within=END_SECONDS + _SPARE_SECONDS)
 
     def wait(self) -> None:
         """Wait, and serve, until the user interrupts."""
@@ -44,20 +57,27 @@ class Session:
             time.sleep(3600)
 
     def close(self) -> None:
-        """Finish all runs and stop the servers. A forked child has neither."""
+        """Finish all runs and stop the servers."""
+        # Python leaves an exception that nobody caught here, before the exit handlers run; a child of multiprocessing
+        # is still handling it when it gets here.
+        left = getattr(sys, "last_value", None)
+        self.end(*outcome(sys.exception() or (left if left is not self._unhandled else None)))
+
+    def end(self, state: State, reason: str | None) -> None:
+        """Finish all runs with this state, where they have no other, and stop the servers. A forked child has neither.
+
+        It takes `END_SECONDS` at most, but for a moment that each run and server gets in any case.
+        """
         if os.getpid() != self.pid:
             return
-        # Python leaves an exception that nobody caught here, before the exit handlers run.
-        error = getattr(sys, "last_value", None)
-        state, reason = outcome(error if error is not self._unhandled else None)
-        ends: list[Callable[[], None]] = [partial(run.finish, state, reason=reason) for run in self.runs[:]]
-        ends += [server.stop for server in self.servers.values()]
-        for end in ends:
-            try:
-                end()
-            except Exception:  # each run and server must get to its end, whatever befalls the one before it
-                log_.exception("something could not be ended in order")
-        self.servers.clear()
+        deadline = time.monotonic() + END_SECONDS
+        for run in list(self._known):
+            with _each_to_its_end():
+                run.finish(state, reason=reason, timeout=max(_LEAST_SECONDS, deadline - time.monotonic()))
+        servers, self.servers = self.servers, {}
+        for server in servers.values():
+            with _each_to_its_end():
+                server.stop()
 
 
 log_ = logging.getLogger(__name__)
@@ -81,51 +101,71 @@ def init(
     config: Mapping[str, object] | object | None = None,
     tags: Iterable[str] = (),
     notes: str = "",
+    id: str | None = None,
+    resume: Resume | None = None,
+    fork_from: tuple[str, int] | None = None,
+    rank: int | None = None,
     dir: str | os.PathLike[str] | None = None,
     port: int | None = None,
     open_browser: bool = True,
     server: ServerName | None = "thread",
     renderer: RendererName = "live",
 ) -> Run:
-    """Start a run, and the dashboard that shows it.
+    """Start a run, or go on with one, and the dashboard that shows it.
 
     `project` groups runs; by default it is the name of the running script. `config` is a mapping, or what `argparse`
     returns. The store is the folder `dir`, else the environment's `AGNEZ_DIR`, else the user's data folder.
     `server=None` records only. `renderer="mpld3"` has the page show figures first, where "live" shows live charts.
 
+    `id` is a name for the run of your own choice. With it, `resume` says what is done where such a run is there or not:
+    "never" makes a new run, and is an error where there is one; "must" goes on with it, and is an error where there is
+    none; "allow" goes on with it or makes it. Without an id, "auto" goes on with the newest run of the project (and of
+    that name, where one is given) that did not finish and is not archived, else makes a new one. A run that goes on
+    keeps its facts, and counts its steps on. Numbers logged at steps that it had already branch off: what was there
+    before is kept, beside the main line.
+
+    `fork_from=("<id>", 1000)` begins a new run with the points of another one up to that step, and with its config
+    unless another is given. `rank` is for several processes that train one run together: each gives the same `id` and
+    its own number; 0 has the dashboard, the others add series of their own.
+
     Raises:
         BadValueError: an argument makes no sense.
+        NotFoundError: the run to go on with, or to fork from, is not there.
+        ConflictError: there is a run of that id already, or it is still running.
         StoreError: the store's folder cannot be written.
 
     >>> import tempfile
-    >>> with init("doctest", dir=tempfile.mkdtemp(), server=None) as run:
+    >>> here = tempfile.mkdtemp()
+    >>> with init("doctest", id="first", dir=here, server=None) as run:
     ...     run.log({"loss": 0.5})
     >>> run.state
     'finished'
+    >>> with init("doctest", id="first", resume="must", dir=here, server=None) as run:
+    ...     print(run.step)
+    1
     """
-    check(project=project, name=name, config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer)
+    order = arguments.check(
+        project=project,
+        name=name,
+        config=config,
+        tags=tags,
+        notes=notes,
+        dir=dir,
+        port=port,
+        server=server,
+        renderer=renderer,
+        id=id,
+        resume=resume,
+        fork_from=fork_from,
+        rank=rank,
+    )
     here = settings.read(dir, port)
     store = Store(here.directory)
-    project = project or names.default_project()
-    with store.catalog() as catalog:
-        number = catalog.count(project) + 1
-    now = time.time_ns() // 1000
-    info = RunInfo(
-        id=names.new_id(),
-        project=project,
-        name=name or names.new_name(number),
-        created=now,
-        config=_config(config),
-        tags=_tags(tags),
-        notes=notes,
-        heartbeat=now,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
-    run = Run(store, info, renderer=renderer)
+    opening = open_run(store, order)
+    run = Run(store, opening.info, renderer=renderer, rank=rank or 0, file=opening.file, next_step=opening.next_step)
     run.start()
-    _enter(run)
-    if server is not None:
+    session().enter(run)
+    if server is not None and not rank:
         _serve(run, store, here, open_browser=open_browser)
     return run
 
@@ -176,12 +216,6 @@ def _needed() -> Run:
     return run
 
 
-def _enter(run: Run) -> None:
-    mine = session()
-    mine.runs.append(run)
-    run.on_close(lambda: mine.runs.remove(run) if run in mine.runs else None)
-
-
 def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: bool) -> None:
     """Show the run on a server of its store: this process', or one that listens already."""
     from agnez.server.embed import Embedded
@@ -197,59 +231,10 @@ def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: boo
     run.on_commit(server.wake)
 
 
-def check(
-    *,
-    project: object = None,
-    name: object = None,
-    config: object,
-    tags: Iterable[str],
-    dir: str | os.PathLike[str] | None,
-    port: int | None,
-    server: object,
-    renderer: object,
-) -> None:
-    """Check arguments of `init` without starting anything.
-
-    Raises:
-        BadValueError: one makes no sense.
-    """
-    if server not in ("thread", None):
-        raise BadValueError(f"server={server!r} is not known: 'thread' shows the run, None records only")
-    if renderer not in ("live", "mpld3"):
-        raise BadValueError(f"renderer={renderer!r} is not known: choose 'live' or 'mpld3'")
-    _check_text("project", project)
-    _check_text("name", name)
-    settings.read(dir, port)
-    _config(config)
-    _tags(tags)
-
-
-def _config(config: object) -> dict[str, Json]:
-    if config is None:
-        return {}
-    fields = config if isinstance(config, Mapping) else getattr(config, "__dict__", None)
-    if not isinstance(fields, Mapping):
-        raise BadValueError(f"config={config!r} is no mapping: give a dict, or what argparse returns")
+@contextmanager
+def _each_to_its_end() -> Iterator[None]:
+    """Have each run and server get to its end, whatever befalls the one before it."""
     try:
-        found = {str(key): jsonable(value) for key, value in fields.items()}
-        dump(found).encode()
-    except (RecursionError, UnicodeEncodeError) as error:
-        raise BadValueError(f"config cannot be kept: {error}") from error
-    return found
-
-
-def _check_text(argument: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, str):
-        raise BadValueError(f"{argument}={value!r} is a {type(value).__name__}: give a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise BadValueError(f"{argument}={value!r} holds half of a character (a lone surrogate)") from None
-
-
-def _tags(tags: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(tags, str):
-        raise BadValueError(f"tags={tags!r} is one text: give a list, tags=[{tags!r}]")
-    return tuple(str(tag) for tag in tags)
+        yield
+    except Exception:  # the process ends: there is nobody left to hand it to
+        log_.exception("something could not be ended in order")

@@ -9,16 +9,22 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agnez.errors import BadValueError
 from agnez.record import Finding, Json, Progress, RunInfo, Series, Summary
 
-VERSION = 1
-_HEAD = struct.Struct("<BBHId")  # version, flags, zero, bytes of the JSON header, cursor
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agnez.record import FloatArray
+
+VERSION = 2
+_HEAD = struct.Struct("<BBHI8x")  # version, flags, zero, bytes of the JSON header, zeros
 _DECIMATED = 1
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -106,6 +112,36 @@ def run_record(info: RunInfo) -> dict[str, Json]:
     }
 
 
+def lazy_run_record(info: RunInfo) -> dict[str, Json]:
+    """Write a run as `run_record` does, its summaries when they are looked at: for queries over many runs."""
+    return run_record(replace(info, summary={})) | {"summary": _SummaryRecords(info.summary)}
+
+
+def whole_run_record(record: dict[str, Json]) -> dict[str, Json]:
+    """Return what JSON can say of a record that `lazy_run_record` made, or of a part of it."""
+    summary = record.get("summary")
+    if not isinstance(summary, _SummaryRecords):
+        return record
+    return {**record, "summary": summary.whole()}
+
+
+class _SummaryRecords(Mapping[str, "Json"]):
+    def __init__(self, summaries: Mapping[str, Summary]) -> None:
+        self._summaries = summaries
+
+    def __getitem__(self, metric: str) -> Json:
+        return summary_record(self._summaries[metric])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._summaries)
+
+    def __len__(self) -> int:
+        return len(self._summaries)
+
+    def whole(self) -> dict[str, Json]:
+        return {metric: summary_record(summary) for metric, summary in self._summaries.items()}
+
+
 def private_record(info: RunInfo) -> dict[str, Json]:
     """Write a run as the store keeps it: with what only this machine needs to know."""
     return run_record(info) | {"host": info.host, "pid": info.pid, "machine": dict(info.machine)}
@@ -122,16 +158,16 @@ def summary_record(summary: Summary) -> dict[str, Json]:
         "max_step": summary.max_step,
         "count": summary.count,
         "non_finite": summary.non_finite,
+        "mean": number(summary.mean),
     }
 
 
 def read_summary(record: dict[str, Json]) -> Summary:
     """Read what `summary_record` wrote."""
     numbers = {key: read_number(value) for key, value in record.items()}
-    whole = ("last_step", "min_step", "max_step", "count", "non_finite")
-    return Summary(
-        last=numbers["last"], min=numbers["min"], max=numbers["max"], **{key: int(numbers[key]) for key in whole}
-    )
+    whole = {key: int(numbers[key]) for key in ("last_step", "min_step", "max_step", "count", "non_finite")}
+    mean = numbers.get("mean", math.nan)  # which files of the first schema lack
+    return Summary(last=numbers["last"], min=numbers["min"], max=numbers["max"], mean=mean, **whole)
 
 
 def finding_record(finding: Finding) -> dict[str, Json]:
@@ -159,34 +195,37 @@ class PointsMessage:
     """Hold what a points message says: points of a run up to `cursor`, past `after` where that is known."""
 
     run: str
-    cursor: int
+    cursor: str
     series: Sequence[Series]
-    after: int | None = None
+    after: str | None = None
     decimated: bool = False
 
 
 def points_message(
-    run: str, cursor: int, series: Sequence[Series], *, after: int | None = None, decimated: bool = False
+    run: str, cursor: str, series: Sequence[Series], *, after: str | None = None, decimated: bool = False
 ) -> bytes:
     """Write a points message: little-endian columns behind a JSON header (docs/architecture.md has the layout)."""
-    names: Json = [[each.metric, len(each)] for each in series]
-    facts: dict[str, Json] = {"run": run} if after is None else {"run": run, "after": after}
-    header = dump({**facts, "series": names}).encode()
+    entries: Json = [_entry(each) for each in series]
+    facts: dict[str, Json] = {"run": run, "cursor": cursor}
+    if after is not None:
+        facts["after"] = after
+    header = dump({**facts, "series": entries}).encode()
     header += b" " * (-len(header) % 8)
-    columns = [column for each in series for column in (each.steps, each.values, each.times)]
-    head = _HEAD.pack(VERSION, _DECIMATED if decimated else 0, 0, len(header), float(cursor))
-    return b"".join([head, header, *(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)])
+    columns = [column for each in series for column in _columns(each)]
+    head = _HEAD.pack(VERSION, _DECIMATED if decimated else 0, 0, len(header))
+    numbers = np.concatenate(columns, dtype="<f8", casting="unsafe").tobytes() if columns else b""
+    return b"".join([head, header, numbers])
 
 
 def read_points(message: bytes) -> PointsMessage:
-    """Read a points message.
+    """Read a points message. Its calls are not told: those of its series are empty.
 
     Raises:
         BadValueError: it is of another version, or not of the length that it says.
     """
     if len(message) < _HEAD.size:
         raise BadValueError("this points message is cut short")
-    version, flags, _, length, cursor = _HEAD.unpack_from(message)
+    version, flags, _, length = _HEAD.unpack_from(message)
     if version != VERSION:
         raise BadValueError(f"points message of version {version}; this Agnez reads version {VERSION}")
     body = message[_HEAD.size + length :]
@@ -194,12 +233,31 @@ def read_points(message: bytes) -> PointsMessage:
         header = json.loads(message[_HEAD.size : _HEAD.size + length])
     except ValueError as error:
         raise BadValueError("this points message is cut short") from error
-    if len(body) != 24 * sum(count for _, count in header["series"]):
+    if len(body) != 8 * sum(_width(entry) * entry[1] for entry in header["series"]):
         raise BadValueError("this points message is not of the length that it says")
-    numbers = np.frombuffer(body, dtype="<f8")
-    series, start = [], 0
-    for name, count in header["series"]:
-        steps, values, times = numbers[start : start + 3 * count].reshape(3, count)
-        series.append(Series(name, steps.astype(np.int64), values, times, np.empty(0, dtype=np.int64)))
-        start += 3 * count
-    return PointsMessage(header["run"], int(cursor), series, header.get("after"), bool(flags & _DECIMATED))
+    numbers, series, start = np.frombuffer(body, dtype="<f8"), [], 0
+    for entry in header["series"]:
+        end = start + _width(entry) * entry[1]
+        series.append(_read_series(entry, numbers[start:end]))
+        start = end
+    return PointsMessage(header["run"], header["cursor"], series, header.get("after"), bool(flags & _DECIMATED))
+
+
+def _entry(series: Series) -> list[Json]:
+    return [series.metric, len(series)] if series.x is None else [series.metric, len(series), series.axis]
+
+
+def _columns(series: Series) -> tuple[NDArray[Any], ...]:
+    columns = (series.steps, series.values, series.times)
+    return columns if series.x is None else (*columns, series.x)
+
+
+def _width(entry: list[Any]) -> int:
+    """Return how many columns a series has, by its entry in the header."""
+    return 3 if len(entry) == 2 else 4
+
+
+def _read_series(entry: list[Any], numbers: FloatArray) -> Series:
+    steps, values, times, *more = numbers.reshape(_width(entry), entry[1])
+    x, axis = (more[0], entry[2]) if more else (None, None)
+    return Series(entry[0], steps.astype(np.int64), values, times, np.empty(0, dtype=np.int64), x, axis)

@@ -26,6 +26,21 @@ def test_a_figure_lies_over_epochs_once_two_are_known(store: Store) -> None:
     assert (batch.role, batch.label, train.role, train.x.tolist()) == ("batch", "batch", "train", [2])
 
 
+def test_an_epoch_that_is_told_at_every_step_grows_evenly_within_it(store: Store) -> None:
+    points = [Point("loss", step, 1.0, step) for step in range(10)]
+    points += [Point("epoch", step, step // 4, step) for step in range(10)]
+    (line,) = job(store, points, "loss")().lines
+    np.testing.assert_allclose(line.x, np.arange(10) / 4)
+
+
+def test_a_long_training_is_read_in_as_many_points_as_a_figure_shows(store: Store) -> None:
+    values = np.sin(np.arange(50_000))
+    values[31_234] = 9.5
+    points = [Point("loss", step, value, step) for step, value in enumerate(values.tolist())]
+    (line,) = job(store, points, "loss")().lines
+    assert len(line.y) <= 2000 and line.y.max() == 9.5 and line.y[-1] == values[-1]
+
+
 def test_without_epochs_it_lies_over_steps(store: Store) -> None:
     points = [Point("weights/conv1", step, 1.0, 0) for step in range(3)]
     curves = job(store, points, "weights/conv1")()

@@ -32,8 +32,10 @@ def test_golden_messages_are_read_and_written_to_the_byte(name: str) -> None:
     )
     assert [each.metric for each in message.series] == [metric for metric, *_ in facts["series"]]
     for each, (_, *columns) in zip(message.series, facts["series"], strict=True):
-        for ours, theirs in zip((each.steps, each.values, each.times), columns, strict=True):
-            np.testing.assert_array_equal(ours, numbers(theirs))
+        assert each.axis == (columns.pop() if len(columns) > 3 else None)
+        ours = [each.steps, each.values, each.times] + ([] if each.x is None else [each.x])
+        for column, theirs in zip(ours, columns, strict=True):
+            np.testing.assert_array_equal(column, numbers(theirs))
     again = wire.points_message(
         message.run, message.cursor, message.series, after=message.after, decimated=message.decimated
     )
@@ -49,7 +51,7 @@ def test_messages_that_are_damaged_or_newer_are_refused(name: str) -> None:
 def test_columns_that_do_not_lie_in_a_row_are_written_too() -> None:
     strided = np.arange(12.0).reshape(3, 4)
     message = wire.points_message(
-        "r", 1, [Series("x", strided[:, 0].astype(int), strided[:, 1], strided[:, 2], strided[:, 0].astype(int))]
+        "r", "1", [Series("x", strided[:, 0].astype(int), strided[:, 1], strided[:, 2], strided[:, 0].astype(int))]
     )
     assert wire.read_points(message).series[0].values.tolist() == [1, 5, 9]
 

@@ -22,7 +22,8 @@ class _Batch:
 
 
 class Journal:
-    """Write a training into a run. Steps count batches, from 0 and over the whole life of the journal.
+    """Write a training into a run. Steps count batches, over the whole life of the journal: from 0, or from where a run
+    that is resumed goes on.
 
     A batch's point is at its own step. An epoch's points are at the step after its last batch, which is
     the number of batches seen by then.
@@ -31,9 +32,9 @@ class Journal:
     def __init__(self, run: Run, update_freq: UpdateFrequency) -> None:
         self.run = run
         self._period = 0 if update_freq == "epoch" else 1 if update_freq == "batch" else update_freq
-        self._first_step = 0  # of the epoch
+        self._first_step = run.first_step  # of the epoch
         self._batches: InOrder[_Batch] | None = None  # of the epoch, while there is one
-        self._epochs_done = 0
+        self._epochs_done = run.progress.epoch or 0
         self._epochs_before: int | None = None  # what is added to this fit's own count; None until its first epoch
         self._epoch_told_at: int | None = None
         self._epochs: int | None = None

@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from agnez import session
+from agnez import arguments, session
+from agnez.arguments import Resume, ServerName
 from agnez.callbacks.choice import choose
 from agnez.callbacks.fit_watch import FitWatch
 from agnez.callbacks.journal import Journal, UpdateFrequency
@@ -20,7 +21,6 @@ from agnez.notice import say
 from agnez.record import State
 from agnez.run import RendererName, Run
 from agnez.scalars import Tensor
-from agnez.session import ServerName
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +32,7 @@ from agnez.callbacks.keras_norms import WeightNorms
 log_ = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 2.0
+_OF_A_RUN = ("project", "name", "config", "tags", "notes", "id", "resume", "fork_from", "dir", "port")
 _FOLDER = os.path.dirname(keras.__file__)
 _Logs = Mapping[str, object] | None
 _P = ParamSpec("_P")
@@ -54,10 +55,11 @@ def _guarded(hook: _Hook[_P]) -> _Hook[_P]:
 class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras carries no types
     """Show a training of Keras in the browser, batch by batch: `model.fit(..., callbacks=[AgnezCallback()])`.
 
-    All arguments are optional. `project`, `name`, `config`, `tags`, `notes`, `dir`, `port`, `open_browser`, `server`
-    and `renderer` are those of `agnez.init`. Where `agnez.init` has made a run and none of the first seven is given,
-    the callback records into that run and leaves its end to you. Otherwise a run of its own starts with the first
-    `fit`, and later fits of the same callback go on with it.
+    All arguments are optional. `project`, `name`, `config`, `tags`, `notes`, `id`, `resume`, `fork_from`, `rank`,
+    `dir`, `port`, `open_browser`, `server` and `renderer` are those of `agnez.init`. Where `agnez.init` has made a run
+    and none of the first eleven is given, the callback records into that run and leaves its end to you. Otherwise a
+    run of its own starts with the first `fit`, and later fits of the same callback go on with it. A run that is
+    resumed counts its batches and epochs on; where you go on from a checkpoint, tell `fit` its `initial_epoch` as ever.
 
     `update_freq` is "batch", "epoch" or a number of batches, as in Keras' own callbacks: how often the metrics of
     batches are recorded. Metrics of epochs always are, as are the norms of the layers' weights: `log=None` leaves
@@ -79,6 +81,10 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
         config: Mapping[str, object] | object | None = None,
         tags: Iterable[str] = (),
         notes: str = "",
+        id: str | None = None,
+        resume: Resume | None = None,
+        fork_from: tuple[str, int] | None = None,
+        rank: int | None = None,
         dir: str | os.PathLike[str] | None = None,
         port: int | None = None,
         open_browser: bool = True,
@@ -98,6 +104,10 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             "config": config,
             "tags": tags,
             "notes": notes,
+            "id": id,
+            "resume": resume,
+            "fork_from": fork_from,
+            "rank": rank,
             "dir": dir,
             "port": port,
             "open_browser": open_browser,
@@ -111,9 +121,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
             "layers": layers,
             "budget": budget,
         }
-        session.check(
-            project=project, name=name, config=config, tags=tags, dir=dir, port=port, server=server, renderer=renderer
-        )
+        arguments.check(**{name: given for name, given in self._order.items() if name != "open_browser"})
         _check_update_freq(update_freq)
         self._choice = choose(log, every, layers, budget, default=("weights",))
         if "gradients" in self._choice.parts:
@@ -219,7 +227,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
         return self._journal
 
     def _asks_for_a_run(self) -> bool:
-        return any(self._order[name] for name in ("project", "name", "config", "tags", "notes", "dir", "port"))
+        return self._order["rank"] is not None or any(self._order[name] for name in _OF_A_RUN)
 
     def _measured(self, logs: Mapping[str, object]) -> dict[str, object]:
         named = {_epoch_name(name): value for name, value in logs.items()}

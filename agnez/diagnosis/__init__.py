@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from agnez.diagnosis.non_finite import NonFinite
-from agnez.record import Finding, Point
+from agnez.record import Batch, Finding
 
 RULES = (NonFinite,)
 
@@ -18,6 +16,6 @@ class Examiner:
     def __init__(self, run: str) -> None:
         self._rules = [rule(run) for rule in RULES]
 
-    def __call__(self, points: Sequence[Point]) -> list[Finding]:
+    def __call__(self, points: Batch) -> list[Finding]:
         """Return all findings as they stand after these points."""
         return [finding for rule in self._rules for finding in rule.see(points)]

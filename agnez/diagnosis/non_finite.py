@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from agnez.record import Finding, Point
+import numpy as np
+
+from agnez.record import Batch, Finding, Point
 
 
 class NonFinite:
@@ -22,22 +23,26 @@ class NonFinite:
         self._last: Point | None = None
         self._recovered: int | None = None
 
-    def see(self, points: Sequence[Point]) -> list[Finding]:
+    def see(self, points: Batch) -> list[Finding]:
         """Return the finding as it stands after these points; seeing points twice changes nothing."""
-        for point in points:
-            if "loss" not in point.metric:
-                continue
-            if not math.isfinite(point.value):
-                self._first = self._first or point
-                self._last, self._recovered = point, None
-            elif self._first and point.metric == self._first.metric and point.step > self._last_step():
-                self._recovered = self._recovered or point.step
-        return [self._finding(self._first)] if self._first else []
+        finite = np.isfinite(points.values)
+        if self._first is None and finite.all():  # nearly always
+            return []
+        losses = np.array(["loss" in name for name in points.names], dtype=bool)
+        wrong = np.flatnonzero(losses[points.metrics] & ~finite)
+        after = 0
+        if len(wrong):
+            self._first = self._first or _point(points, wrong[0])
+            self._last, self._recovered = _point(points, wrong[-1]), None
+            after = int(wrong[-1]) + 1
+        if self._first and self._last and self._recovered is None and self._first.metric in points.names:
+            same = points.metrics[after:] == points.names.index(self._first.metric)
+            later = points.steps[after:] > self._last.step
+            again = np.flatnonzero(same & later & finite[after:])
+            self._recovered = int(points.steps[after + again[0]]) if len(again) else None
+        return [self._finding(self._first, self._last)] if self._first and self._last else []
 
-    def _last_step(self) -> int:
-        return self._last.step if self._last else 0
-
-    def _finding(self, first: Point) -> Finding:
+    def _finding(self, first: Point, last: Point) -> Finding:
         what = "NaN" if math.isnan(first.value) else "infinite"
         tense = f"is {what} since step {first.step}"
         if self._recovered is not None:
@@ -50,5 +55,14 @@ class NonFinite:
             advice="Look at that batch, lower the learning rate, or clip gradients.",
             metric=first.metric,
             first_step=first.step,
-            last_step=self._last_step(),
+            last_step=last.step,
         )
+
+
+def _point(points: Batch, place: np.intp) -> Point:
+    return Point(
+        metric=points.names[points.metrics[place]],
+        step=int(points.steps[place]),
+        value=float(points.values[place]),
+        time=int(points.times[place]),
+    )

@@ -20,17 +20,17 @@ from markupsafe import Markup
 from agnez import wire
 from agnez._version import __version__
 from agnez.errors import BadValueError, NotFoundError
+from agnez.query import read
 from agnez.record import CellRecord, Json
 from agnez.render import asset_path, localise
-from agnez.server import feathers, rest
-from agnez.server.query import read
+from agnez.server import feathers, rest, series
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
 from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
 from agnez.server.service import Pagination, Service
 from agnez.server.values import Values
 from agnez.server.viewers import Viewers
-from agnez.store import Store
+from agnez.store import Store, media
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -40,7 +40,6 @@ _HOUR = "public, max-age=3600"
 _REVALIDATE = "no-cache"
 _MANIFEST = "manifest.json"
 _ASSETS = Path(str(files("agnez.server").joinpath("assets")))
-_POINTS = range(10, 1_000_001)
 
 
 @dataclass(slots=True)
@@ -94,7 +93,8 @@ def create_app(
     _add_page(flask, hosts)
     _add_about(app, store)
     _add_frame(app, hosts)
-    _add_series(flask, store)
+    series.install(flask, store)
+    _add_media(flask, store)
     if static is not None:
         _add_static(flask, static)
     return app
@@ -171,7 +171,7 @@ def _count_loose(store: Store) -> int:
         return len(cells.find())
 
 
-# --- cells in frames, numbers in bytes -------------------------------------------------------------------------------
+# --- cells in frames, media -----------------------------------------------------------------------------------------
 
 
 def _add_frame(app: Application, hosts: Sequence[str]) -> None:
@@ -191,17 +191,15 @@ def _add_frame(app: Application, hosts: Sequence[str]) -> None:
         return response
 
 
-def _add_series(flask: Flask, store: Store) -> None:
-    @flask.get("/runs/<id>/series")
-    def series(id: str) -> Response:
-        after = _number("after", range(2**53)) or 0
-        most = _number("max", _POINTS)
-        metrics = request.args.getlist("metric") or None
-        with store.open_run(id) as file:
-            cursor, found, decimated = file.series(metrics, after=after, most=most)
-        message = wire.points_message(id, cursor, found, decimated=decimated)
-        response = Response(message, content_type="application/octet-stream")
-        response.headers["Cache-Control"] = "no-store"
+def _add_media(flask: Flask, store: Store) -> None:
+    @flask.get("/runs/<id>/media/<name>")
+    def file_of_media(id: str, name: str) -> Response:
+        path = media.path(store.run_folder(id), name)
+        response = send_file(path, mimetype=media.CONTENT_TYPES[path.suffix[1:]], conditional=True)
+        response.headers["Cache-Control"] = _YEAR  # its name says what it holds
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if path.suffix == ".svg":  # opened as a document of its own it could run scripts as ours
+            response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
         return response
 
 
@@ -210,15 +208,6 @@ def _wanted(name: str) -> str:
     if value is None:
         raise BadValueError(f"?{name}= is missing")
     return value
-
-
-def _number(name: str, valid: range) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) in valid):
-        raise BadValueError(f"?{name}= takes a whole number from {valid.start} to {valid.stop - 1}")
-    return int(text)
 
 
 # --- files of the user's ---------------------------------------------------------------------------------------------

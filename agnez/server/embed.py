@@ -7,15 +7,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import ThreadedWSGIServer
 
 from agnez.errors import PortError
 from agnez.notice import say
 from agnez.server import ports
+from agnez.server.handler import Handler
 from agnez.server.tab import open_tab
 from agnez.settings import Settings
 from agnez.store import Store
-from agnez.wire import dump
 
 if TYPE_CHECKING:
     from agnez.server.follower import Follower
@@ -126,10 +126,15 @@ class Serving:
         self._live: Live | None = None
         self._server: Server | None = None
         self._thread = threading.Thread(target=self._work, name="agnez-server", daemon=True)
+        # Whoever ignores the close of its socket must not hold up the end of a training script. This thread waits for
+        # that end from the beginning: while Python shuts down, none can be started.
+        self._ending = threading.Event()
+        self._closer = threading.Thread(target=self._close, name="agnez-close", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()
+        self._closer.start()
 
     def wake(self) -> None:
         """Have a look at the store now."""
@@ -159,10 +164,8 @@ class Serving:
             return
         self._follower.finish(_STOP_SECONDS)
         self._live.say_goodbye(goodbye)
-        # Whoever ignores the close of its socket must not hold up the end of a training script.
-        closer = threading.Thread(target=self._close, name="agnez-close", daemon=True)
-        closer.start()
-        closer.join(_STOP_SECONDS)
+        self._ending.set()
+        self._closer.join(_STOP_SECONDS)
 
     def _work(self) -> None:
         try:
@@ -185,10 +188,10 @@ class Serving:
         live = Live(app.socketio, app.announce)
         app.socketio.on_namespace(live)
         follower = Follower(self._store, live, app.origin, app.values.announcing)
-        live.wake = follower.wake
+        live.wake = follower.welcome
         app.viewers = live.count
         host, port = self._listener.getsockname()[:2]
-        server = Server(host, port, app.wsgi, _Quiet, fd=self._listener.fileno())
+        server = Server(host, port, app.wsgi, Handler, fd=self._listener.fileno())
         ports.close_in_children(server.socket)
         self._listener.close()  # the server listens on a copy of its descriptor
         follower.start()
@@ -196,6 +199,7 @@ class Serving:
         return server
 
     def _close(self) -> None:
+        self._ending.wait()
         assert self._server is not None
         self._server.shutdown()
         self._server.close_connections()
@@ -232,22 +236,3 @@ class Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue  # the other side was quicker
-
-
-class _Quiet(WSGIRequestHandler):
-    """Answer without a word in the log: requests would land between the lines of the training."""
-
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Log nothing."""
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what no application saw, such as a request line without an end, in the shape of all errors."""
-        from agnez.server.service import error_of
-
-        body = dump(error_of(code, message or "This request cannot be read")).encode()
-        self.send_response(code, message)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)

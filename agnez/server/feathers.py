@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import socketio
 from engineio.payload import Payload
+from socketio.packet import EVENT, Packet
 
+from agnez import query
 from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Json
-from agnez.server import query
 from agnez.server.service import METHODS, Call, Method, Service, error_object, perform
 from agnez.server.values import Announce
 from agnez.server.viewers import Viewers
 
 _PACKETS_OF_A_POST = 10_000
+_ATTACHMENTS = 16
+_UNREADABLE = "\0unreadable"
+"""The event that a packet stands for whose arguments are no array of JSON: so that a call of it has its ack."""
+
 _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
     "find": ("query",),
     "get": ("id", "query"),
@@ -31,13 +37,57 @@ def install(server: socketio.Server, services: Mapping[str, Service]) -> None:
     # The official client sends all that it has in one go, and past 16 packets python-engineio hangs up. It reads this
     # from the class.
     Payload.max_decode_packets = max(Payload.max_decode_packets, _PACKETS_OF_A_POST)
+    server.packet_class = _Packet
     for method in METHODS:
         server.on(method, partial(_handle, services, method), namespace="/")
+    server.on(_UNREADABLE, lambda *_: error_object(BadValueError("The arguments are not JSON")), namespace="/")
 
 
 def announcer(viewers: Viewers, path: str) -> Announce:
     """Return what tells every client of a change in the service `path`."""
     return lambda event, record: viewers.tell(f"{path} {event}", record)
+
+
+class _Reader:
+    """Be the JSON of packets, which raises nothing."""
+
+    dumps = staticmethod(json.dumps)
+
+    @staticmethod
+    def loads(text: str) -> Json:
+        """Read the arguments of a packet."""
+        try:
+            data: Json = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return data
+
+
+class _Packet(Packet):  # type: ignore[misc]  # python-socketio has no types
+    """Read a packet, and let none fill our memory with attachments, which no service of ours takes."""
+
+    json = _Reader
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read the text of a packet, and return how many attachments follow."""
+        count: int = super().decode(encoded_packet)
+        if count > _ATTACHMENTS:
+            raise ValueError("too many attachments")
+        if self.packet_type == EVENT:
+            self.data: object = _event(self.data)
+        return count
+
+    @classmethod
+    def reconstruct_binary(cls, data: object, attachments: list[bytes]) -> object:
+        """Put attachments in their places."""
+        try:
+            return _event(super().reconstruct_binary(data, attachments))
+        except (LookupError, TypeError, RecursionError):  # a place that no attachment is for
+            return _event(None)
+
+
+def _event(data: object) -> object:
+    return data if isinstance(data, list) and data and isinstance(data[0], str) else [_UNREADABLE]
 
 
 def _handle(services: Mapping[str, Service], method: Method, _: str, *arguments: Json) -> tuple[None, Json] | Json:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from flask import request
 from flask_socketio import Namespace, SocketIO
 
+from agnez.errors import BadValueError
 from agnez.record import CellRecord, Json
-from agnez.server.follower import Viewer
+from agnez.server.outlet import Viewer
+from agnez.store import cursor as cursors
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +51,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         """Let a page watch a run from a cursor on."""
         if not isinstance(wish, dict) or not isinstance(wish.get("run", None), str | None):
             return {"ok": False, "error": "watch takes {run: id or null, after: cursor}"}
-        after = wish.get("after", 0)
-        cursor = int(after) if isinstance(after, int | float) and 0 <= after < 2**53 else 0
-        self._viewers[_sid()] = Viewer(_sid(), wish.get("run"), cursor)
+        earlier = self._viewers.get(_sid())
+        listed = earlier is not None and earlier.listed
+        self._viewers[_sid()] = Viewer(_sid(), wish.get("run"), _cursor(wish.get("after")), listed=listed)
         self.wake()
         return {"ok": True}
 
@@ -66,15 +69,21 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         """Return the pages that watch something."""
         return [viewer for viewer in list(self._viewers.values()) if viewer is not None]
 
+    def has_clients(self) -> bool:
+        """Tell whether anyone is connected, be it a page or a client of the services."""
+        manager = self._socketio.server.manager
+        return bool(self._viewers) or any(True for _ in manager.get_participants("/", None))
+
     def reads(self, viewer: Viewer) -> bool:
         """Tell whether a page takes what it is sent."""
         engine = self._socketio.server.eio
         socket = engine.sockets.get(self._socketio.server.manager.eio_sid_from_sid(viewer.sid, NAMESPACE))
         return socket is not None and socket.queue.qsize() < _MOST_WAITING
 
-    def send(self, viewer: Viewer, event: str, payload: Json | bytes) -> None:
-        """Send to one page."""
-        self._socketio.server.emit(event, payload, to=viewer.sid, namespace=NAMESPACE)
+    def send(self, viewers: Sequence[Viewer], event: str, payload: Json | bytes) -> None:
+        """Send one message to some pages; it is encoded once."""
+        if viewers:
+            self._socketio.server.emit(event, payload, to=[viewer.sid for viewer in viewers], namespace=NAMESPACE)
 
     def announce(self, event: str, record: CellRecord) -> None:
         """Tell the clients of the `values` service of a change."""
@@ -88,10 +97,14 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
             self._socketio.server.emit(
                 "closing", {"command": "agnez server"}, to=sid, namespace=NAMESPACE, callback=lambda *_: left.release()
             )
-        deadline = threading.Timer(timeout, lambda: left.release(len(waiting)))
-        deadline.daemon = True
-        if waiting:
-            deadline.start()
+        deadline = time.monotonic() + timeout
         for _ in waiting:
-            left.acquire()
-        deadline.cancel()
+            left.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _cursor(after: object) -> str:
+    """Return the cursor that a page watches from: what is none counts as the beginning."""
+    try:
+        return cursors.write(cursors.read(after)) if isinstance(after, str) else cursors.START
+    except BadValueError:
+        return cursors.START

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from agnez.errors import NotFoundError
+from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.query import Query, Record
 from agnez.server.service import one, page
 from agnez.store import Store
 from agnez.store.life import seen
-from agnez.wire import finding_record, run_record
+from agnez.store.reader import RunReader
+from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_record
 
 
 class Records:
@@ -36,16 +37,26 @@ class Records:
 
 
 class Runs(Records):
-    """Serve the runs of a store, newest first."""
+    """Serve the runs of a store, newest first. The index answers, and no run's file is opened for a list."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(lambda query: (run_record(seen(info)) for info in store.runs(query.pinned.get("project"))))
+        super().__init__(
+            lambda query: (lazy_run_record(seen(info)) for info in store.runs(query.pinned.get("project")))
+        )
         self._store = store
 
+    def find(self, query: Query) -> Json:
+        """Return the runs that match; the summaries of others are not looked at."""
+        return [whole_run_record(query.trimmed(record)) for record in query.picked(self._every(query))]
+
     def get(self, id: str, query: Query) -> Record:
-        """Return one run as its own file has it, with summaries as new as its points."""
-        with self._store.open_run(id) as file:
-            return query.trimmed(one(run_record(seen(file.info())), query))
+        """Return one run as its own files have it, with summaries as new as its points.
+
+        Raises:
+            NotFoundError: there is none of that id, or it does not match.
+        """
+        with RunReader(self._store, id) as reader:
+            return query.trimmed(one(run_record(seen(reader.info())), query))
 
 
 def projects(store: Store) -> Records:
@@ -59,12 +70,9 @@ def findings(store: Store) -> Records:
 
 
 def _projects(store: Store) -> Iterable[Record]:
-    records: dict[str, Record] = {}
-    counts: dict[str, int] = {}
-    for info in store.runs():
-        counts[info.project] = counts.get(info.project, 0) + 1
-        records.setdefault(info.project, {"_id": info.project, "newest": info.id, "created": info.created})
-    return [record | {"runs": counts[name]} for name, record in records.items()]
+    with store.catalog() as catalog:
+        found = catalog.projects()
+    return ({"_id": each.name, "newest": each.newest, "created": each.created, "runs": each.runs} for each in found)
 
 
 def _findings(store: Store, run: str | None) -> Iterable[Record]:

@@ -9,12 +9,18 @@ from typing import NoReturn
 from urllib.parse import quote, unquote
 
 from flask import Blueprint, Flask, Request, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 from werkzeug.routing import BaseConverter
 
 from agnez.errors import BadValueError
+from agnez.query import read_text
 from agnez.record import Json
-from agnez.server.query import read_text
 from agnez.server.service import Call, Method, MethodNotAllowedError, Service, error_object, error_of, perform
 from agnez.wire import dump
 
@@ -93,6 +99,12 @@ def _body(request: Request) -> Json:
     except RequestEntityTooLarge:
         _drain(request)
         raise
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise RequestTimeout("The body took too long to come in") from error
+        raise
+    if request.content_length is None and len(body) >= LARGEST_BODY:
+        raise RequestEntityTooLarge  # werkzeug cuts a body in chunks at the bound, and says nothing
     if not body:
         raise BadValueError("The body is empty; a JSON object or array is wanted")
     if request.mimetype != "application/json" or request.content_encoding:

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from agnez.server.service import error_of
@@ -34,10 +35,13 @@ class Gate:
         self._hosts = frozenset(name.lower().rstrip(".") for name in hosts)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, or refuse it with 403."""
+        """Answer a request, or refuse it: with 403, or with 400 where its length is none."""
         refusal = self._refusal(environ)
         if refusal is not None:
-            return _forbid(refusal, start_response)
+            return _refuse(403, refusal, start_response)
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdecimal()):  # python-engineio would read -1 bytes: all that ever comes
+            return _refuse(400, f"Content-Length: {length} is no number of bytes", start_response)
         # Browsers offer permessage-deflate, and accepting it doubles the CPU time of every broadcast.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         return self._app(environ, _with_headers(start_response, _headers(environ)))
@@ -52,7 +56,11 @@ class Gate:
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and _is_guarded(environ) and not _is_same(origin, host):
             return f"A page of {origin} may not use this server"
-        if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site" and not _may_cross(environ):
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        # A page of another port is of the same site. It could not read an answer, but open one session after another.
+        if site == "same-site" and _is_guarded(environ):
+            return "A page of another port may not use this server"
+        if site == "cross-site" and not _may_cross(environ):
             return "A page of another site may not read from this server"
         return None
 
@@ -137,7 +145,7 @@ def _is_same(origin: str, host: str) -> bool:
 
 def _may_cross(environ: WSGIEnvironment) -> bool:
     """Tell whether a page of another site may ask this: it may lead here, or show us; a sandboxed frame loads mpld3."""
-    if environ["REQUEST_METHOD"] not in _READING or environ.get("PATH_INFO", "").startswith("/socket.io"):
+    if _is_guarded(environ):
         return False
     if environ.get("PATH_INFO", "").startswith(MPLD3):
         return True
@@ -163,8 +171,8 @@ def _with_headers(start_response: StartResponse, added: list[Header]) -> StartRe
     return start
 
 
-def _forbid(message: str, start_response: StartResponse) -> Iterable[bytes]:
-    body = json.dumps(error_of(403, message)).encode()
+def _refuse(code: int, message: str, start_response: StartResponse) -> Iterable[bytes]:
+    body = json.dumps(error_of(code, message)).encode()
     headers = [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
-    start_response("403 FORBIDDEN", [*headers, ("X-Content-Type-Options", "nosniff")])
+    start_response(f"{code} {HTTPStatus(code).phrase.upper()}", [*headers, ("X-Content-Type-Options", "nosniff")])
     return [body]

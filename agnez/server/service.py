@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from agnez.errors import AgnezError, BadValueError, ConflictError, NotFoundError
+from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.query import Query, Record
 
 log = logging.getLogger(__name__)
 

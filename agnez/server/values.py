@@ -10,8 +10,8 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Self
 
 from agnez.errors import BadValueError, NotFoundError, StoreError
+from agnez.query import Query, Record
 from agnez.record import CellRecord, Json
-from agnez.server.query import Query, Record
 from agnez.server.service import MethodNotAllowedError, Pagination, one, page
 from agnez.store import Cells, Store
 from agnez.wire import dump

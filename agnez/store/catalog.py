@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agnez.record import RunInfo
 from agnez.store import database
 from agnez.store.runfile import read_info
-from agnez.wire import dump, private_record, read_summary
+from agnez.store.summaries import PackedSummaries, pack
+from agnez.wire import dump, private_record
 
 MIGRATIONS = (
     """
@@ -17,7 +19,31 @@ CREATE TABLE runs (
 ) WITHOUT ROWID;
 CREATE INDEX runs_by_revision ON runs (revision)
 """,
+    # An index can be made anew: the store fills it from the folders. `facts` is NULL where a run was removed.
+    """
+DROP TABLE runs;
+CREATE TABLE runs (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    project TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    facts TEXT,
+    summary BLOB NOT NULL
+);
+CREATE INDEX runs_by_revision ON runs (revision)
+""",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Hold what a list of projects says of one: how many runs it has, the newest, and when that was made."""
+
+    name: str
+    runs: int
+    newest: str
+    created: int
 
 
 class Catalog:
@@ -36,42 +62,81 @@ class Catalog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def put(self, info: RunInfo) -> None:
-        """Write a run as it stands now."""
-        body = dump(private_record(info))
+    def put(self, info: RunInfo, *, revive: bool = True) -> None:
+        """Write a run as it stands now. One that was removed comes back only if it is to `revive`."""
+        self._write(info, "true" if revive else "runs.facts IS NOT NULL")
+
+    def adopt(self, info: RunInfo) -> None:
+        """Take up a run that the index lacks; what its owner has written meanwhile stays."""
+        self._write(info, "runs.facts IS NULL")
+
+    def remove(self, id: str) -> None:
+        """Take a run from the index. A mark is left of it, so that followers learn of it."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO runs (id, project, created, revision, body) "
-            "SELECT ?, ?, ?, COALESCE(MAX(revision), 0) + 1, ? FROM runs",
-            (info.id, info.project, info.created, body),
+            "UPDATE runs SET facts = NULL, summary = x'', revision = (SELECT MAX(revision) + 1 FROM runs) "
+            "WHERE id = ? AND facts IS NOT NULL",
+            (id,),
         )
 
+    def get(self, id: str) -> RunInfo | None:
+        """Return a run; None where there is none of that id."""
+        row = self._connection.execute(
+            "SELECT facts, summary FROM runs WHERE id = ? AND facts IS NOT NULL", (id,)
+        ).fetchone()
+        return _info(*row) if row else None
+
     def runs(self, project: str | None = None) -> list[RunInfo]:
-        """Return the runs, newest first."""
+        """Return the runs, newest first. Their summaries are unpacked when they are looked at."""
         rows = self._connection.execute(
-            "SELECT body FROM runs WHERE project = ? OR ? IS NULL ORDER BY created DESC, id", (project, project)
+            "SELECT facts, summary FROM runs WHERE facts IS NOT NULL AND (project = ? OR ? IS NULL) "
+            "ORDER BY created DESC, id",
+            (project, project),
         )
-        return [_info(body) for (body,) in rows]
+        return [_info(facts, summary) for facts, summary in rows]
+
+    def projects(self) -> list[Project]:
+        """Return the projects, the one with the newest run first."""
+        rows = self._connection.execute(
+            # Beside a lone MAX, SQLite takes the other columns from the row that has it.
+            "SELECT project, COUNT(*), id, MAX(created) FROM runs WHERE facts IS NOT NULL "
+            "GROUP BY project ORDER BY MAX(created) DESC, project"
+        )
+        return [Project(*row) for row in rows]
 
     def count(self, project: str) -> int:
         """Return how many runs a project has."""
-        return int(self._connection.execute("SELECT COUNT(*) FROM runs WHERE project = ?", (project,)).fetchone()[0])
+        rows = self._connection.execute("SELECT COUNT(*) FROM runs WHERE project = ? AND facts IS NOT NULL", (project,))
+        return int(rows.fetchone()[0])
 
-    def changes(self, after: int) -> tuple[int, list[RunInfo]]:
-        """Return the newest revision, and the runs that were written past `after`."""
+    def changes(self, after: int) -> tuple[int, list[RunInfo], list[str]]:
+        """Return the newest revision, the runs that were written past `after`, and the ids of those removed."""
         rows = self._connection.execute(
-            "SELECT revision, body FROM runs WHERE revision > ? ORDER BY revision", (after,)
+            "SELECT revision, id, facts, summary FROM runs WHERE revision > ? ORDER BY revision", (after,)
         ).fetchall()
-        return (rows[-1][0] if rows else after), [_info(body) for _, body in rows]
+        written = [_info(facts, summary) for _, _, facts, summary in rows if facts is not None]
+        removed = [id for _, id, facts, _ in rows if facts is None]
+        return (rows[-1][0] if rows else after), written, removed
 
     def ids(self) -> set[str]:
         """Return the ids of all runs."""
-        return {id for (id,) in self._connection.execute("SELECT id FROM runs")}
+        return {id for (id,) in self._connection.execute("SELECT id FROM runs WHERE facts IS NOT NULL")}
 
     def version(self) -> int:
         """Return a number that changes when another connection has written to the file."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def _write(self, info: RunInfo, where: str) -> None:
+        """Write a run; `where` says of one that the index knows already, whether it is written over."""
+        facts = private_record(replace(info, summary={}))
+        del facts["summary"]
+        self._connection.execute(
+            "INSERT INTO runs (id, project, created, revision, facts, summary) "
+            "SELECT ?, ?, ?, COALESCE(MAX(revision), 0) + 1, ?, ? FROM runs WHERE true "
+            "ON CONFLICT (id) DO UPDATE SET project = excluded.project, created = excluded.created, "
+            f"revision = excluded.revision, facts = excluded.facts, summary = excluded.summary WHERE {where}",
+            (info.id, info.project, info.created, dump(facts), pack(info.summary)),
+        )
 
-def _info(body: str) -> RunInfo:
-    record = json.loads(body)
-    return read_info(record, {name: read_summary(summary) for name, summary in record["summary"].items()})
+
+def _info(facts: str, summary: bytes) -> RunInfo:
+    return read_info(json.loads(facts), PackedSummaries(summary))

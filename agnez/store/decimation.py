@@ -2,32 +2,87 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agnez.record import Series
+from agnez.store.columns import Places
+from agnez.store.digest import first_least
+
+if TYPE_CHECKING:
+    from agnez.record import FloatArray, IntArray
 
 
 def decimate(series: Series, most: int) -> Series:
-    """Return at most `most` points: the lowest and the highest of each bucket of equal count; a NaN goes first.
-
-    The first and the last point are always among them. Points keep their order.
+    """Return at most `most` points, in the order of their steps: the lowest, the highest, and the first that is not
+    finite of each of many buckets, and the first and the last of all.
 
     >>> wave = Series("x", np.arange(9), np.array([0, 1, 0, 9, 0, 1, 0, -9, 0.0]), np.arange(9.0), np.arange(9))
     >>> decimate(wave, 6).values.tolist()
     [0.0, 9.0, 1.0, -9.0, 0.0]
     """
-    count = len(series)
-    if count <= most:
+    if len(series) <= most:
         return series
-    buckets = max(1, (most - 2) // 2)
-    edges = np.linspace(0, count, buckets + 1).astype(np.intp)
-    lowest = np.where(np.isnan(series.values), -np.inf, series.values)  # a NaN wins the lower place: it must be seen
-    highest = np.where(np.isnan(series.values), -np.inf, series.values)
-    picks = {0, count - 1}
-    for start, end in pairwise(edges):
-        picks.add(int(start + np.argmin(lowest[start:end])))
-        picks.add(int(start + np.argmax(highest[start:end])))
-    keep = np.array(sorted(picks))
-    return Series(series.metric, series.steps[keep], series.values[keep], series.times[keep], series.calls[keep])
+    if (series.steps[1:] < series.steps[:-1]).any():
+        series = _taken(series, np.argsort(series.steps, kind="stable"))
+    return _taken(series, thinned(series.steps, series.values, most))
+
+
+def thinned(x: NDArray[np.int64] | FloatArray, values: FloatArray, most: int) -> Places:
+    """Return the places of at most `most` points (5 or more) that show what all do; `x` does not fall."""
+    if len(x) <= most:
+        return np.arange(len(x))
+    buckets = Buckets.fit(most, x[0], x[-1], len(x), gaps=not np.isfinite(values).all())
+    return extremes(values, buckets.of(x, np.arange(len(x))))
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Divide `points` points between two places of an axis into `count` buckets.
+
+    No bucket holds more than `2 / count` of the points, nor of the axis: where points lie evenly each has its equal
+    part, where they crowd the crowd gets half of the buckets, and the wide rest the other half.
+    """
+
+    count: int
+    first: float
+    last: float
+    points: int
+
+    @classmethod
+    def fit(cls, most: int, first: float, last: float, points: int, *, gaps: bool) -> Buckets:
+        """Return so many that `most` points can show them; `gaps` tells whether any value is not finite."""
+        return cls(max(1, (most - 2) // (3 if gaps else 2)), float(first), float(last), points)
+
+    def of(self, x: NDArray[np.int64] | FloatArray, ranks: IntArray) -> IntArray:
+        """Return the bucket of each point; `ranks` is how many points come before. Where neither falls, none does."""
+        width = self.last - self.first
+        along = (x - self.first) / width if width > 0 else np.zeros(len(x))
+        places = (along + ranks / self.points) * (self.count / 2)
+        return np.clip(places, 0, self.count - 1).astype(np.int64)
+
+
+def extremes(values: FloatArray, buckets: IntArray) -> Places:
+    """Return, in rising order, the places of the first point, the last one, and of each bucket's extremes.
+
+    Those are the lowest and the highest of the finite values, and the first value that is not finite.
+    """
+    starts = np.flatnonzero(np.append(True, buckets[1:] != buckets[:-1]))
+    counts = np.diff(np.append(starts, len(buckets)))
+    finite = np.isfinite(values)
+    whole = bool(finite.all())
+    picks = [
+        first_least(values if whole else np.where(finite, values, np.inf), starts, counts),
+        first_least(-values if whole else np.where(finite, -values, np.inf), starts, counts),
+    ]
+    if not whole:
+        picks.append(first_least(finite.astype(np.float64), starts, counts))
+    return np.unique(np.concatenate([[0, len(values) - 1], *picks]))
+
+
+def _taken(series: Series, places: Places) -> Series:
+    columns = ("steps", "values", "times", "calls")
+    return replace(series, **{name: getattr(series, name)[places] for name in columns})

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import logging
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from agnez.errors import BadValueError
 from agnez.record import Batch, Finding, Json, RunInfo, Series, Summary
-from agnez.store import cells, database
+from agnez.store import cells, database, recent
+from agnez.store.columns import Columns
+from agnez.store.database import Migration
 from agnez.store.decimation import decimate
-from agnez.wire import dump, private_record, read_progress, read_summary, summary_record
+from agnez.store.lift import lift_rows
+from agnez.store.points import Points
+from agnez.store.recent import Written
+from agnez.store.segments import Segment
+from agnez.store.view import Axis, Window
+from agnez.wire import dump, private_record, read_progress
 
-MIGRATIONS = (
-    f"""
+log = logging.getLogger(__name__)
+
+_SCHEMA_1 = f"""
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, summary TEXT NOT NULL);
 CREATE TABLE points (
@@ -25,25 +37,31 @@ CREATE TABLE points (
 ) WITHOUT ROWID;
 CREATE TABLE findings (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 {cells.SCHEMA}
-""",
-)
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (_SCHEMA_1, lift_rows)
 
 
 class RunFile:
-    """Read and write one run. A value that is NaN rests as NULL, which is how SQLite says it."""
+    """Read and write one run, or what one process of it has written."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._path = path
         self._connection = database.connect(path, MIGRATIONS, create=create)
         self.cells = cells.Cells(self._connection)
-        self._ids: dict[str, int] = {}
+        self._points = Points(self._connection)
         self._facts: dict[str, Json] = {}  # as this connection last wrote them
-        self._summaries: dict[str, Summary] = {}  # what the writer keeps of its series; readers read it from the file
-        self._cursor = self.cursor()
-        self._load_ids()
-        self._summaries = self.summaries()
+        self._appended = False
+        self._fresh: list[Written] = []  # what the open transaction appended
 
     def close(self) -> None:
-        """Close the file. Closing twice does no harm."""
+        """Close the file; one that points were appended to is compacted first. Closing twice does no harm."""
+        if self._appended:
+            self._appended = False
+            try:
+                self.compact()
+            except sqlite3.Error as error:  # a full disk: all is in the tail, and the next one to append compacts it
+                log.warning("a run's file could not be compacted: %s", error)
         self._connection.close()
 
     def __enter__(self) -> RunFile:
@@ -56,15 +74,19 @@ class RunFile:
     def transaction(self) -> Iterator[None]:
         """Write all that happens inside at once, or nothing of it."""
         self._connection.execute("BEGIN IMMEDIATE")
-        before = self._cursor, dict(self._ids), dict(self._summaries), dict(self._facts)
+        before = self._points.state, dict(self._facts)
         try:
             yield
             self._connection.execute("COMMIT")
+            recent.add(self._path, self._fresh)
         except BaseException:
-            self._cursor, self._ids, self._summaries, self._facts = before
+            self._points.restore(before[0])
+            self._facts = before[1]
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
+        finally:
+            self._fresh = []
 
     def write_info(self, info: RunInfo) -> None:
         """Write the facts of the run. Summaries are kept with the points and not taken from here."""
@@ -76,30 +98,53 @@ class RunFile:
 
     def info(self) -> RunInfo:
         """Return the facts of the run, with the summary of each series."""
+        return replace(self.facts(), summary=self.summaries())
+
+    def facts(self) -> RunInfo:
+        """Return the facts of the run without its summaries, which take longer to read."""
         facts = {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM facts")}
-        return read_info(facts, self.summaries())
+        return read_info(facts, {})
 
     def append(self, batch: Batch) -> None:
-        """Write points, in this order. Call it inside a transaction."""
-        if not len(batch):
-            return
-        metrics, steps, values = (column.tolist() for column in (batch.metrics, batch.steps, batch.values))
-        by_metric: dict[str, list[tuple[int, float]]] = {}
-        for metric, step, value in zip(metrics, steps, values, strict=True):
-            by_metric.setdefault(batch.names[metric], []).append((step, value))
-        for name, pairs in by_metric.items():
-            self._extend_summary(name, pairs)
-        ids = [self._ids[name] for name in batch.names]
-        calls = (batch.calls + (self._cursor + 1)).tolist()
-        rows = zip([ids[metric] for metric in metrics], calls, steps, values, batch.times.tolist(), strict=True)
-        self._connection.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", rows)
-        self._cursor = calls[-1]
-        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('cursor', ?)", (str(self._cursor),))
+        """Write points, in this order. Call it inside a transaction. It takes a few statements whatever they are."""
+        if len(batch):
+            self._points.append(batch)
+            self._fresh.append(Written.up_to(self._points.state.cursor, batch))
+            self._appended = True
+
+    def compact(self) -> None:
+        """Pack what was appended last into blocks, where it takes a quarter of the room."""
+        with self._writing():
+            self._points.seal()
+
+    def begin_segment(self) -> None:
+        """Begin a segment: what is appended from now on was written by another start of the program.
+
+        If its first step is not past all that were there before, it branches off: the main line of each metric keeps of
+        earlier segments the points below that step, and the others can be read by `branch=`.
+        """
+        with self._writing():
+            self._points.begin_segment()
+
+    def at_hand(self, after: int) -> tuple[int, list[Series]] | None:
+        """Return the newest call and all points past a call if this process has just written them, else None."""
+        return recent.since(self._path, after)
+
+    def segments(self) -> list[Segment]:
+        """Return the segments in their order; the first begins with the file."""
+        return self._points.segments()
 
     def cursor(self) -> int:
         """Return the number of the newest call; 0 where there is none."""
-        row = self._connection.execute("SELECT value FROM facts WHERE key = 'cursor'").fetchone()
-        return int(row[0]) if row else 0
+        return self._points.cursor()
+
+    def greatest_step(self) -> int | None:
+        """Return the greatest step of all main lines; None before the first point.
+
+        A segment that begins past it does not branch.
+        """
+        with self._snapshot():
+            return self._points.greatest_step()
 
     def version(self) -> int:
         """Return a number that changes when another connection has written to the file."""
@@ -107,13 +152,13 @@ class RunFile:
 
     def summaries(self) -> dict[str, Summary]:
         """Return the summary of each series."""
-        rows = self._connection.execute("SELECT name, summary FROM metrics ORDER BY id")
-        return {name: read_summary(json.loads(summary)) for name, summary in rows}
+        with self._snapshot():
+            return self._points.summaries()
 
     def metrics(self) -> list[str]:
         """Return the names of the metrics in the order of their first points."""
-        self._load_ids()
-        return list(self._ids)
+        with self._snapshot():
+            return list(self._points.names())
 
     def series(
         self, metrics: Iterable[str] | None = None, *, after: int = 0, most: int | None = None
@@ -123,14 +168,77 @@ class RunFile:
         Each series has at most `most` points, the true minimum and maximum of each bucket among them.
         """
         with self._snapshot():
-            self._load_ids()
-            cursor = self.cursor()
-            names = self._ids if metrics is None else [name for name in metrics if name in self._ids]
-            found = [self._read(name, after, cursor) for name in names]
-        found = [each for each in found if len(each)]
+            known = self._points.names()
+            names = known if metrics is None else [name for name in metrics if self._points.place(name) is not None]
+            cursor, places = self._points.state.cursor, [self._points.place(name) or 0 for name in names]
+            viewed = most is not None and after == 0
+            lines = self._views(places, most or 0) if viewed else self._points.read(places, after)
+        found = [line.series(name) for name, line in zip(names, lines, strict=True) if len(line)]
+        if viewed:
+            return cursor, found, any(self._points.count(place) > (most or 0) for place in places)
         if most is None or all(len(each) <= most for each in found):
             return cursor, found, False
         return cursor, [decimate(each, most) for each in found], True
+
+    def _views(self, places: list[int], most: int) -> list[Columns]:
+        """Return metrics' main lines: all points of those that have few, views of the others."""
+        few = [place for place in places if self._points.count(place) <= most]
+        lines, window = dict(zip(few, self._points.read(few), strict=True)), _window(most, "step", None, None)
+        return [lines[place] if place in lines else self._points.view(place, window) for place in places]
+
+    def read(
+        self,
+        metric: str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        after: int = 0,
+        branch: int | None = None,
+    ) -> Series:
+        """Return the points of a metric in the order they were logged; none where there is no such metric.
+
+        `first` and `last` bound the step, inclusively, `after` the call. They are those of the main line; with
+        `branch`, those that the segment of that number left off it.
+        """
+        window = _window(0, "step", first, last)
+        with self._snapshot():
+            self._points.refresh()
+            place = self._points.place(metric)
+            if place is None:
+                return Columns.of([]).series(metric)
+            if branch is None and after == 0 and (first is not None or last is not None):
+                return self._points.within(place, window).series(metric)
+            found = self._points.read([place], after)[0] if branch is None else self._points.read_branch(place, branch)
+        if after > 0 or first is not None or last is not None:
+            found = found.take(window.inside(found) & (found.calls > after))
+        return found.series(metric)
+
+    def view(
+        self,
+        metric: str,
+        *,
+        most: int,
+        x: Axis = "step",
+        first: float | None = None,
+        last: float | None = None,
+    ) -> Series:
+        """Return at most `most` points (5 or more) of a metric's main line that show what all do, along `x`.
+
+        The range is cut into buckets: of each there are the lowest and the highest point, and the first that is not
+        finite, at their own places. `first` and `last` bound `x`, inclusively; times are seconds since 1970. Where the
+        range has no more than `most` points, all are there.
+
+        Raises:
+            BadValueError: `most` is less than 5.
+        """
+        if most < _LEAST:
+            raise BadValueError(f"a view takes at least {_LEAST} points, not {most}")
+        with self._snapshot():
+            self._points.refresh()
+            place = self._points.place(metric)
+            if place is None:
+                return Columns.of([]).series(metric)
+            return self._points.view(place, _window(most, x, first, last)).series(metric)
 
     def write_findings(self, findings: Iterable[Finding]) -> None:
         """Put these findings in the place of all earlier ones."""
@@ -142,50 +250,41 @@ class RunFile:
         """Return the findings of the run."""
         return [Finding(**json.loads(body)) for (body,) in self._connection.execute("SELECT body FROM findings")]
 
-    def _read(self, name: str, after: int, cursor: int) -> Series:
-        rows = self._connection.execute(
-            "SELECT step, value, time, seq FROM points WHERE metric = ? AND seq > ? AND seq <= ?",
-            (self._ids[name], after, cursor),
-        ).fetchall()
-        steps, values, times, calls = zip(*rows, strict=True) if rows else ((), (), (), ())
-        return Series(
-            name,
-            np.array(steps, dtype=np.int64),
-            np.array(values, dtype=np.float64),  # NULL becomes NaN here
-            np.array(times, dtype=np.float64) / 1e6,
-            np.array(calls, dtype=np.int64),
-        )
-
-    def _extend_summary(self, name: str, pairs: list[tuple[int, float]]) -> None:
-        summary = self._summaries.get(name, Summary()).extended(pairs)
-        self._summaries[name] = summary
-        body = dump(summary_record(summary))
-        if name in self._ids:
-            self._connection.execute("UPDATE metrics SET summary = ? WHERE id = ?", (body, self._ids[name]))
-        else:
-            inserted = self._connection.execute("INSERT INTO metrics (name, summary) VALUES (?, ?)", (name, body))
-            self._ids[name] = int(inserted.lastrowid or 0)
-
-    def _load_ids(self) -> None:
-        """Learn of metrics that are new since the last look."""
-        known = max(self._ids.values(), default=0)
-        rows = self._connection.execute("SELECT name, id FROM metrics WHERE id > ? ORDER BY id", (known,))
-        self._ids.update(rows.fetchall())
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write inside the transaction that is open, or else in one of its own."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with self.transaction():
+            yield
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         """Read several tables as they stood at one moment."""
-        if self._connection.in_transaction:
-            yield
-            return
-        self._connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._connection.execute("COMMIT")
+        with database.told(self._path):
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
 
 
-def read_info(facts: dict[str, Json], summary: dict[str, Summary]) -> RunInfo:
+_LEAST = 5
+
+
+def _window(most: int, axis: Axis, first: float | None, last: float | None) -> Window:
+    """Return a window whose times are microseconds, of bounds in seconds."""
+    bounds = (-math.inf if first is None else first), (math.inf if last is None else last)
+    if axis == "time":
+        bounds = tuple(np.round(np.array(bounds) * 1e6).tolist())
+    return Window(most, axis, *bounds)
+
+
+def read_info(facts: dict[str, Json], summary: Mapping[str, Summary]) -> RunInfo:
     """Make the facts of a run from the record that `write_info` wrote."""
     record: dict = facts  # type: ignore[type-arg]  # JSON of our own making, its shape is that of run_record
     return RunInfo(

@@ -8,6 +8,8 @@ export interface Listener {
   connected(): void;
   lost(): void;
   runs(runs: wire.Run[]): void;
+  /** Runs were removed. */
+  gone(ids: string[]): void;
   cells(change: wire.CellsChange): void;
   findings(findings: wire.Finding[]): void;
   points(message: wire.PointsMessage): void;
@@ -19,7 +21,7 @@ export interface Listener {
 
 export interface Link {
   /** Ask for what comes after a cursor; replaces what was watched before. */
-  watch(run: string | null, after: number): void;
+  watch(run: string | null, after: string): void;
 }
 
 /** Open the page's own socket. It reconnects for ever, and soon: the next training may take the port over. */
@@ -50,6 +52,7 @@ export function connect(listener: Listener): Link {
     if (reason === "io server disconnect") socket.connect();
   });
   on("runs", wire.readRuns, listener.runs);
+  on("gone", wire.readGone, listener.gone);
   on("cells", wire.readCells, listener.cells);
   on("findings", wire.readFindings, listener.findings);
   on("points", readBytes, listener.points);
@@ -88,9 +91,13 @@ async function get(address: string): Promise<Response> {
   return response;
 }
 
+/** What the page shows of a run in its list: a run's config may be long. */
+const LISTED = ["project", "name", "state", "reason", "created", "ended", "heartbeat", "progress", "problems", "summary"];
+
 /** Read all runs. */
 export async function readRuns(): Promise<wire.Run[]> {
-  return wire.readRuns(await (await get("/runs")).json());
+  const select = new URLSearchParams(LISTED.map((field) => ["$select[]", field]));
+  return wire.readRuns(await (await get(`/runs?${select.toString()}`)).json());
 }
 
 /** Read all series of a run, each with at most `most` points (its extremes among them). */

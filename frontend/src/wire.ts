@@ -77,14 +77,18 @@ export interface SeriesPart {
   readonly steps: Float64Array;
   readonly values: Float64Array;
   readonly times: Float64Array;
+  /** What the metric is drawn over, where the run says so: `relative` or a metric's name. */
+  readonly axis: string | null;
+  /** The points' places on that axis; NaN where none is known yet. Absent without an axis. */
+  readonly places: Float64Array | null;
 }
 
-/** Points of one run; every point with a number up to `cursor` is accounted for. */
+/** Points of one run; every point up to `cursor` is accounted for. A cursor says nothing but where to go on. */
 export interface PointsMessage {
   readonly run: string;
-  readonly cursor: number;
+  readonly cursor: string;
   /** The cursor that these points follow; null where the message does not say. */
-  readonly after: number | null;
+  readonly after: string | null;
   readonly decimated: boolean;
   readonly series: readonly SeriesPart[];
 }
@@ -96,7 +100,10 @@ export class WireError extends Error {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const VERSION = 1;
+/** The cursor of a page that has read nothing. */
+export const BEGINNING = "0";
+
+const VERSION = 2;
 const HEAD = 16;
 const STATES: readonly string[] = ["running", "finished", "interrupted", "failed", "crashed"];
 const SEVERITIES: readonly string[] = ["info", "warning", "error"];
@@ -259,6 +266,11 @@ export function readFindings(value: unknown): Finding[] {
   });
 }
 
+/** Read the ids of runs that were removed. */
+export function readGone(value: unknown): string[] {
+  return texts(list(value, "gone"));
+}
+
 /** Read the run that `resync` names. */
 export function readResync(value: unknown): string | null {
   return textOr(fields(value, "resync"), "run", null);
@@ -282,30 +294,58 @@ export function readPoints(message: ArrayBuffer): PointsMessage {
   if (version !== VERSION) throw new WireError(`points message of version ${version}; this page reads version ${VERSION}`);
   const length = head.getUint32(4, true);
   if (length % 8 !== 0 || HEAD + length > message.byteLength) throw new WireError("this points message is cut short");
-  const header = fields(JSON.parse(new TextDecoder().decode(new Uint8Array(message, HEAD, length))), "header");
+  const header = fields(readJson(new Uint8Array(message, HEAD, length)), "header");
+  const cursor = text(header, "cursor");
+  if (cursor === "") throw new WireError("this points message has no cursor");
   return {
     run: text(header, "run"),
-    cursor: head.getFloat64(8, true),
-    after: numberOr(header, "after", null),
+    cursor,
+    after: textOr(header, "after", null),
     decimated: (head.getUint8(1) & 1) === 1,
-    series: readColumns(message, HEAD + length, list(header["series"], "series").map(readCount)),
+    series: readColumns(message, HEAD + length, list(header["series"], "series").map(readEntry)),
   };
 }
 
-function readCount(value: unknown): readonly [string, number] {
-  const [metric, count] = list(value, "a series");
-  if (typeof metric !== "string" || typeof count !== "number") throw new WireError("a series has no name or no count");
-  return [metric, count];
+function readJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new WireError("the header of this points message is no JSON");
+  }
 }
 
-function readColumns(message: ArrayBuffer, start: number, counts: readonly (readonly [string, number])[]): SeriesPart[] {
-  const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  if (message.byteLength - start !== 24 * total) throw new WireError("this points message has the wrong length");
+interface Entry {
+  readonly metric: string;
+  readonly count: number;
+  readonly axis: string | null;
+}
+
+function readEntry(value: unknown): Entry {
+  const [metric, count, axis = null] = list(value, "a series");
+  if (typeof metric !== "string" || !isCount(count)) throw new WireError("a series has no name or no count");
+  if (axis !== null && typeof axis !== "string") throw new WireError(`the axis of ${metric} is no text`);
+  return { metric, count, axis };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function readColumns(message: ArrayBuffer, start: number, entries: readonly Entry[]): SeriesPart[] {
+  const columns = entries.reduce((sum, { count, axis }) => sum + count * (axis === null ? 3 : 4), 0);
+  if (message.byteLength - start !== 8 * columns) throw new WireError("this points message has the wrong length");
   let offset = start;
   const column = (count: number): Float64Array => {
     const view = new Float64Array(message, offset, count);
     offset += 8 * count;
     return view;
   };
-  return counts.map(([metric, count]) => ({ metric, steps: column(count), values: column(count), times: column(count) }));
+  return entries.map(({ metric, count, axis }) => ({
+    metric,
+    axis,
+    steps: column(count),
+    values: column(count),
+    times: column(count),
+    places: axis === null ? null : column(count),
+  }));
 }

@@ -10,6 +10,7 @@ function points(...pairs: readonly (readonly [number, number])[]): Points {
     values: Float64Array.from(pairs, ([, value]) => value),
     length: pairs.length,
     range: null,
+    stem: pairs,
   };
 }
 

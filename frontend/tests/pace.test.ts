@@ -7,7 +7,7 @@ describe("what streams in", () => {
 
   function taken(): { took: number[]; paced: ReturnType<typeof pace>; say: (value: number) => void } {
     const took: number[] = [];
-    const paced = pace(300);
+    const paced = pace(() => 300);
     return { took, paced, say: (value) => paced.take(() => took.push(value)) };
   }
 
@@ -47,6 +47,37 @@ describe("what streams in", () => {
     say(2);
     paced.flush();
     expect(took).toEqual([1, 2]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("waits longer while the interval is longer", () => {
+    const took: number[] = [];
+    let interval = 5000;
+    const paced = pace(() => interval);
+    const say = (value: number) => paced.take(() => took.push(value));
+    say(1);
+    say(2);
+    vi.advanceTimersByTime(1000);
+    expect(took).toEqual([1]);
+    interval = 300;
+    say(3);
+    expect(took).toEqual([1, 2, 3]);
+  });
+
+  test("goes along with what comes anyway, and does not wait for ever", () => {
+    const took: number[] = [];
+    const paced = pace(() => 1000, { slack: 500 });
+    const say = (value: number) => paced.take(() => took.push(value));
+    say(1);
+    vi.advanceTimersByTime(900);
+    say(2);
+    vi.advanceTimersByTime(300);
+    expect(took).toEqual([1]);
+    say(3);
+    expect(took).toEqual([1, 2, 3]);
+    say(4);
+    vi.advanceTimersByTime(1500);
+    expect(took).toEqual([1, 2, 3, 4]);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

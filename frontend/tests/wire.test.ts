@@ -1,15 +1,26 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { readCell, readCells, readFindings, readLooseCells, readPoints, readRun, WireError } from "../src/wire";
+import {
+  readCell,
+  readCells,
+  readFindings,
+  readGone,
+  readLooseCells,
+  readPoints,
+  readRun,
+  WireError,
+  type SeriesPart,
+} from "../src/wire";
 
 type Column = readonly (number | string)[];
 interface Expected {
   readonly run: string;
-  readonly cursor: number;
-  readonly after: number | null;
+  readonly cursor: string;
+  readonly after: string | null;
   readonly decimated: boolean;
-  readonly series: readonly (readonly [string, Column, Column, Column])[];
+  /** Metric, steps, values, times; and where the run says what it is drawn over, the places there and its name. */
+  readonly series: readonly (readonly (string | Column)[])[];
 }
 
 const golden = new URL("../../tests/wire/", import.meta.url);
@@ -22,6 +33,22 @@ function bytes(name: string): ArrayBuffer {
 
 function said(column: Float64Array): Column {
   return Array.from(column, (value) => (Number.isFinite(value) ? value : String(value)));
+}
+
+function told({ metric, steps, values, times, axis, places }: SeriesPart): (string | Column)[] {
+  const columns = [metric, said(steps), said(values), said(times)];
+  return axis === null || places === null ? columns : [...columns, said(places), axis];
+}
+
+/** A message without columns that bears this header. */
+function withHeader(header: unknown): ArrayBuffer {
+  const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  const message = new Uint8Array(16 + length).fill(0x20, 16);
+  message[0] = 2;
+  new DataView(message.buffer).setUint32(4, length, true);
+  message.set(json, 16);
+  return message.buffer;
 }
 
 describe("the golden points messages", () => {
@@ -43,8 +70,23 @@ describe("the golden points messages", () => {
       after: wanted.after,
       decimated: wanted.decimated,
     });
-    expect(message.series.map((part) => [part.metric, said(part.steps), said(part.values), said(part.times)])).toEqual(wanted.series);
+    expect(message.series.map(told)).toEqual(wanted.series);
   });
+});
+
+test.each([
+  ["no cursor", { run: "r", series: [] }],
+  ["an empty cursor", { run: "r", cursor: "", series: [] }],
+  ["a cursor of the earlier wire", { run: "r", cursor: 7, series: [] }],
+  ["a count that is none", { run: "r", cursor: "1", series: [["loss", -1]] }],
+  ["an axis that is no text", { run: "r", cursor: "1", series: [["loss", 0, 3]] }],
+  ["no JSON", "run"],
+])("a points message with %s is refused", (_, header) => {
+  expect(() => readPoints(withHeader(header))).toThrow(WireError);
+});
+
+test("a points message may hold nothing new", () => {
+  expect(readPoints(withHeader({ run: "r", cursor: "1", after: "1", series: [] }))).toMatchObject({ cursor: "1", after: "1", series: [] });
 });
 
 const run = {
@@ -93,6 +135,11 @@ test("spans that make no sense count as one", () => {
 
 test("a change of cells without a run says null", () => {
   expect(readCells({ run: null, changed: [], removed: ["x"] })).toEqual({ run: null, changed: [], removed: ["x"] });
+});
+
+test("runs that were removed are named", () => {
+  expect(readGone(["a", "b"])).toEqual(["a", "b"]);
+  expect(() => readGone("a")).toThrow(WireError);
 });
 
 test("a server says how many cells name no run", () => {

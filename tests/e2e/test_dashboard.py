@@ -196,3 +196,34 @@ def test_a_page_goes_on_when_another_run_takes_the_port_over(watched: Watched, s
     expect(page.locator(f"{watched.cell('Loss')} [data-testid=chart]")).to_have_attribute("data-points", "21")
     assert last(watched, "Loss") == {"loss": 20.0}
     assert watched.hosts == {f"127.0.0.1:{port}"}
+
+
+_PIXELS = """canvas => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from({ length: data.length / 4 }, (_, nth) => data[4 * nth + 3]);
+}"""
+
+
+_TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def test_a_chart_that_grew_point_by_point_looks_as_one_drawn_at_once(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "wait.py", str(port), "grows")
+    assert line(run) == "ready"
+    page = open_page(watched, port)
+    chart = page.locator(f"{watched.cell('Loss')} [data-testid=chart]")
+    for count in range(2, 30):
+        go_on(run)
+        expect(chart).to_have_attribute("data-points", str(count))
+    base = chart.locator("canvas").first
+    page.evaluate(_TWO_FRAMES)
+    grown, width = base.evaluate(_PIXELS), base.evaluate("canvas => canvas.width")
+    page.set_viewport_size({"width": 1300, "height": 900})  # another size empties a canvas
+    expect(base).not_to_have_attribute("width", str(width))
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(base).to_have_attribute("width", str(width))
+    page.evaluate(_TWO_FRAMES)
+    anew = base.evaluate(_PIXELS)
+    assert len(grown) == len(anew) and max(anew) == 255
+    differing = sum(abs(one - other) > 64 for one, other in zip(grown, anew, strict=True))
+    assert differing < len(anew) / 1000

@@ -11,18 +11,16 @@ from contextlib import contextmanager
 
 import requests
 import socketio
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from agnez.record import Batch, Json, Point, RunInfo
 from agnez.server.app import Application
+from agnez.server.handler import Handler
 from agnez.store import Store
 
 
-class _Handler(WSGIRequestHandler):
+class _Handler(Handler):
     disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: object) -> None:
-        """Log nothing."""
 
 
 class Served:

@@ -219,7 +219,7 @@ input()
     with _deaf_viewer(port, run), _client(port, run) as (_, points):
         training.go_on()
         assert training.line() == "logged"
-        until(lambda: points["cursor"] == 100_000 or points["resync"])
+        until(lambda: points["cursor"] == "5000" or points["resync"])
         training.end()
     assert training.process.returncode == 0
 
@@ -235,7 +235,7 @@ def test_no_request_is_logged(store_directory: Path, capfd: pytest.CaptureFixtur
             urllib.request.urlopen(f"http://127.0.0.1:{port}/no-such-page")
     agnez.session.session().close()
     out, err = capfd.readouterr()
-    assert out == "" and err == f"agnez: the dashboard is at http://127.0.0.1:{port}/\n"
+    assert out == "" and all(line.startswith("agnez: ") for line in err.splitlines()) and "GET" not in err
     assert logging.getLogger("werkzeug").level == logging.NOTSET
 
 
@@ -245,11 +245,11 @@ def test_points_reach_a_client_without_a_gap_over_a_reconnect(store_directory: P
         with _client(port, run.id) as (_, points):
             for step in range(50):
                 run.log({"loss": step})
-            until(lambda: points["cursor"] == 50)
+            until(lambda: points["cursor"] == "50")
         for step in range(50, 90):
             run.log({"loss": step})
-        with _client(port, run.id, after=50) as (_, more):
-            until(lambda: more["cursor"] == 90)
+        with _client(port, run.id, after="50") as (_, more):
+            until(lambda: more["cursor"] == "90")
         assert points["values"] + more["values"] == [float(step) for step in range(90)]
     agnez.session.session().close()
 
@@ -262,7 +262,7 @@ def test_the_page_is_told_goodbye_with_everything_in_hand(script: Callable[..., 
     with _client(port, run) as (client, points):
         goodbye: list[object] = []
         client.on("closing", lambda facts: goodbye.append(facts) or True, namespace="/live")
-        until(lambda: points["cursor"] == 1)
+        until(lambda: points["cursor"] == "1")
         training.end()
         assert goodbye == [{"command": "agnez server"}]
         assert points["values"] == [1.0, 0.5]
@@ -360,9 +360,9 @@ def test_show_gives_a_frame(store_directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _client(port: int, run: str, after: int = 0) -> Iterator[tuple[socketio.Client, dict[str, Any]]]:
+def _client(port: int, run: str, after: str = "0") -> Iterator[tuple[socketio.Client, dict[str, Any]]]:
     until(lambda: about(port))
-    seen: dict[str, Any] = {"cursor": 0, "values": [], "runs": [], "resync": False}
+    seen: dict[str, Any] = {"cursor": "0", "values": [], "runs": [], "resync": False}
     client = socketio.Client(reconnection=False)
 
     def take(message: bytes) -> None:
@@ -399,7 +399,7 @@ def _deaf_viewer(port: int, run: str | None = None) -> Iterator[None]:
                     raw.sendall(ws.send(TextMessage("40/live,")))
                 elif isinstance(event, TextMessage):
                     said += event.data
-        raw.sendall(ws.send(TextMessage("42/live," + json.dumps(["watch", {"run": run, "after": 0}]))))
+        raw.sendall(ws.send(TextMessage("42/live," + json.dumps(["watch", {"run": run, "after": "0"}]))))
         yield
 
 

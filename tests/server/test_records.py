@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import time
 
-import numpy as np
 from serving import Served, add_run
 
 from agnez import wire
@@ -33,6 +32,30 @@ def test_a_run_whose_process_is_gone_shows_as_crashed(server: Served, store: Sto
     assert server.call("GET", f"/runs/{silent}").json()["state"] == "crashed"
     assert server.call("GET", f"/runs/{alive}").json()["state"] == "running"
     assert [run["_id"] for run in server.call("GET", "/runs?state=crashed").json()] == [silent]
+
+
+def test_a_list_needs_no_file_of_a_run(server: Served, store: Store) -> None:
+    run = add_run(store, config={"lr": 0.1})
+    os.remove(store.run_path(run))
+    (record,) = server.call("GET", "/runs").json()
+    assert (record["_id"], record["summary"]["loss"]["count"], record["config"]) == (run, 100, {"lr": 0.1})
+    assert server.call("GET", "/runs?summary.loss.last[$lt]=0.02&%24select[]=name").json() == [
+        {"_id": run, "name": "run"}
+    ]
+    assert server.call("GET", "/projects").json()[0]["runs"] == 1
+
+
+def test_a_run_that_was_edited_or_deleted_is_served_as_such(server: Served, store: Store) -> None:
+    run = add_run(store)
+    store.edit(run, name="renamed", tags=["good"], archived=True)
+    for record in (server.call("GET", f"/runs/{run}").json(), *server.call("GET", "/runs").json()):
+        assert (record["name"], record["tags"], record["archived"]) == ("renamed", ["good"], True)
+    store.trash(run)
+    assert server.call("GET", "/runs").json() == server.call("GET", "/projects").json() == []
+    for path in (f"/runs/{run}", f"/runs/{run}/series", f"/runs/{run}/media/{'0' * 32}.png"):
+        assert server.call("GET", path).status_code == 404
+    store.restore(run)
+    assert server.call("GET", f"/runs/{run}").json()["name"] == "renamed"
 
 
 def test_the_services_of_records_are_for_reading(server: Served, store: Store) -> None:
@@ -68,34 +91,6 @@ def test_findings_of_a_run(server: Served, store: Store) -> None:
     assert server.call("GET", f"/findings?run={other}").json() == []
     assert server.call("GET", "/findings?run=nope").json() == []
     assert server.call("GET", f"/findings/{found[0]['_id']}").json() == found[0]
-
-
-def test_a_series_comes_as_a_points_message(server: Served, store: Store) -> None:
-    run = add_run(store)
-    answer = server.call("GET", f"/runs/{run}/series")
-    assert answer.headers["Content-Type"] == "application/octet-stream"
-    whole = wire.read_points(answer.content)
-    assert (whole.run, whole.cursor, whole.decimated, [each.metric for each in whole.series]) == (
-        run,
-        100,
-        False,
-        ["loss"],
-    )
-    assert np.array_equal(whole.series[0].values, 1 / (1 + np.arange(100)))
-    rest = wire.read_points(server.call("GET", f"/runs/{run}/series?after=90&metric=loss").content)
-    assert rest.series[0].steps.tolist() == list(range(90, 100))
-    few = wire.read_points(server.call("GET", f"/runs/{run}/series?max=10").content)
-    assert few.decimated and len(few.series[0]) <= 10 and few.series[0].values.max() == 1.0
-    assert wire.read_points(server.call("GET", f"/runs/{run}/series?metric=nope").content).series == []
-
-
-def test_a_series_that_cannot_be_given_is_a_json_error(server: Served, store: Store) -> None:
-    run = add_run(store)
-    for query in ("after=-1", "after=x", "max=9", "max=1000001", "max=", "after=1.5", "after=99999999999999999999"):
-        answer = server.call("GET", f"/runs/{run}/series?{query}")
-        assert (answer.status_code, answer.json()["name"]) == (400, "BadRequest")
-    assert server.call("GET", "/runs/nope/series").json()["name"] == "NotFound"
-    assert server.call("POST", f"/runs/{run}/series").status_code == 405
 
 
 def test_about_tells_who_serves(server: Served, store: Store) -> None:

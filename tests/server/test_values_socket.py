@@ -13,9 +13,9 @@ import requests
 from serving import Listener, Served
 from websocket import WebSocket, WebSocketException, create_connection
 
+from agnez.query import read
 from agnez.record import CellRecord, Json
 from agnez.server import viewers
-from agnez.server.query import read
 from agnez.server.values import Values
 from agnez.store import Store
 

@@ -59,6 +59,16 @@ export function sameAxis(a: Axis, b: Axis): boolean {
   );
 }
 
+/** The place up to which two axes place steps alike; null where nothing of the kind can be said. */
+export function alikeUpTo(a: Axis, b: Axis): number | null {
+  if (a === b) return Infinity;
+  if (a.unit !== b.unit) return null;
+  const shared = Math.min(a.knots.steps.length, b.knots.steps.length);
+  const begins = (from: Knots, as: Knots): boolean =>
+    alike(from.steps.slice(0, shared), as.steps.slice(0, shared)) && alike(from.epochs.slice(0, shared), as.epochs.slice(0, shared));
+  return begins(a.knots, b.knots) ? (a.knots.epochs[shared - 1] ?? null) : null;
+}
+
 function alike(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((each, nth) => each === b[nth]);
 }

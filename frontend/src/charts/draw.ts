@@ -3,29 +3,60 @@
 import { bisector } from "d3-array";
 import { scaleLinear } from "d3-scale";
 import { place } from "../format";
-import type { Points } from "../state/columns";
+import { NO_POINTS, type Points } from "../state/columns";
 import type { Interval } from "../state/view.svelte";
 import type { Axis } from "./axis";
+import { clear, type Surface } from "./canvas";
+import { changedFrom, ROOM } from "./change";
 import { decimate, type Trace } from "./decimate";
 import { extent, tickCount, tickWriter, union, valueScale } from "./domain";
-import { clamp, nearest, type Frame, type LineModel } from "./model";
+import { clamp, nearest, type Drawn, type Frame, type Line, type LineModel, type Pen } from "./model";
 import { seriesColour, type Palette } from "./palette";
 import { strokeDense } from "./stroke";
 import type { SeriesStyle } from "./style";
 
 const MARGIN = { top: 8, right: 12, bottom: 20, left: 42 };
+/** How far lines and their heads may reach over the axes. */
+const OVER = 4;
 const FONT = '10.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 
-/** Draw axes and lines; return where they stand. */
-export function drawChart(context: CanvasRenderingContext2D, width: number, height: number, model: LineModel): Frame {
-  const frame = layOut(context, width, height, model);
-  drawMarks(context, frame, model);
-  drawAxes(context, frame, model);
-  drawLines(context, frame, model);
-  return frame;
+/** What is drawn, and on what. */
+interface Sheet extends Drawn {
+  readonly context: CanvasRenderingContext2D;
+  /** The pixel of the axes at which drawing begins: left of it all stays as it is. */
+  readonly from: number;
 }
 
-function layOut(context: CanvasRenderingContext2D, width: number, height: number, model: LineModel): Frame {
+/** Draw axes and lines, or of a chart that stands there `before` what has changed; return what stands there now. */
+export function drawChart(surface: Surface, model: LineModel, before: Drawn | null): Drawn {
+  const { context } = surface;
+  const frame = layOut(surface, model);
+  const drawn = { model, frame, pens: model.lines.map((line) => penOf(line, frame, model)) };
+  const from = before === null || surface.blank ? -Infinity : changedFrom(before, drawn);
+  if (from === Infinity) return drawn;
+  const sheet: Sheet = { ...drawn, context, from };
+  context.save();
+  if (from === -Infinity) clear(surface);
+  else clearFrom(sheet, surface.ratio);
+  drawMarks(sheet);
+  drawGrid(sheet);
+  drawLines(sheet);
+  context.restore();
+  if (from === -Infinity) drawTicks(sheet);
+  return drawn;
+}
+
+/** Empty the axes from a pixel on, and draw nowhere else. */
+function clearFrom({ context, frame: { left, top, width, height }, from }: Sheet, ratio: number): void {
+  const edge = Math.floor((left + from) * ratio) / ratio; // half a pixel of the screen would be drawn over half
+  const box = [edge, top - OVER, left + width + OVER - edge, height + 2 * OVER] as const;
+  context.clearRect(...box);
+  context.beginPath();
+  context.rect(...box);
+  context.clip();
+}
+
+function layOut({ context, width, height }: Surface, model: LineModel): Frame {
   const inner = height - MARGIN.top - MARGIN.bottom;
   const domain = model.zoom ?? model.axis.domain;
   const y = valueScale(visibleExtent(model, domain), model.share, inner);
@@ -56,21 +87,25 @@ function within({ steps, length }: Points, axis: Axis, [low, high]: Interval, mo
   ];
 }
 
-function drawAxes(context: CanvasRenderingContext2D, frame: Frame, { axis, share, palette }: LineModel): void {
+function drawGrid({ context, frame: { left, top, width, height, y }, model: { palette } }: Sheet): void {
+  context.lineWidth = 1;
+  for (const tick of y.ticks(tickCount(height))) {
+    const at = Math.round(top + y(tick)) + 0.5;
+    context.strokeStyle = tick === 0 ? palette.line : palette.grid;
+    stroke(context, left, at, left + width, at);
+  }
+}
+
+/** Write the ticks: they stand outside the axes. */
+function drawTicks({ context, frame, model: { axis, share, palette } }: Sheet): void {
   const { left, top, width, height, x, y } = frame;
   const count = tickCount(height);
   const write = tickWriter(y, share, count);
   context.font = FONT;
-  context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  for (const tick of y.ticks(count)) {
-    const at = Math.round(top + y(tick)) + 0.5;
-    context.strokeStyle = tick === 0 ? palette.line : palette.grid;
-    stroke(context, left, at, left + width, at);
-    context.fillStyle = palette.second;
-    context.fillText(write(tick), left - 8, at);
-  }
+  context.fillStyle = palette.second;
+  for (const tick of y.ticks(count)) context.fillText(write(tick), left - 8, Math.round(top + y(tick)) + 0.5);
   const across = Math.max(2, Math.min(6, Math.round(width / 64)));
   const ticks = x.ticks(across).filter((tick) => axis.unit !== "epoch" || width > 60 || Number.isInteger(tick));
   const writeX = x.tickFormat(across);
@@ -91,7 +126,7 @@ function stroke(context: CanvasRenderingContext2D, x0: number, y0: number, x1: n
 }
 
 /** Tint the ranges that findings speak of. */
-function drawMarks(context: CanvasRenderingContext2D, frame: Frame, { marks, axis, palette }: LineModel): void {
+function drawMarks({ context, frame, model: { marks, axis, palette } }: Sheet): void {
   for (const { from, to, severe } of marks) {
     const [start, end] = [frame.x(axis.at(from)), frame.x(axis.at(to))].map((at) => clamp(at, 0, frame.width));
     if (start === undefined || end === undefined) continue;
@@ -106,25 +141,32 @@ function drawMarks(context: CanvasRenderingContext2D, frame: Frame, { marks, axi
   }
 }
 
-function drawLines(context: CanvasRenderingContext2D, frame: Frame, model: LineModel): void {
-  const traces = model.lines.map((line) => ({ line, trace: traceOf(line.points, frame, model.axis) }));
+function drawLines(sheet: Sheet): void {
+  const { context, frame, model, pens } = sheet;
+  const traces = pens.map((pen, nth) => ({ pen, trace: traceOf(sheet, model.lines[nth]?.points ?? NO_POINTS, pen) }));
   // Raw curves lie behind.
-  const order = [...traces].sort((a, b) => a.line.style.strength - b.line.style.strength);
-  context.save();
+  const order = [...traces].sort((a, b) => a.pen.style.strength - b.pen.style.strength);
   context.beginPath();
-  context.rect(frame.left - 3, frame.top - 4, frame.width + 7, frame.height + 8);
+  context.rect(frame.left - 3, frame.top - OVER, frame.width + 3 + OVER, frame.height + 2 * OVER);
   context.clip();
   context.lineJoin = "round";
   context.lineCap = "butt";
-  for (const { line, trace } of order) drawTrace(context, frame, model, line.style, trace);
-  for (const { line, trace } of order) drawHead(context, frame, model, line.style, trace);
-  for (const { trace } of traces) drawGaps(context, frame, trace, model.palette);
-  context.restore();
+  for (const { pen, trace } of order) drawTrace(sheet, pen, trace);
+  for (const { pen, trace } of order) drawHead(sheet, pen, trace);
+  for (const { trace } of traces) drawGaps(sheet, trace);
 }
 
-function traceOf(points: Points, frame: Frame, axis: Axis): Trace {
+function penOf({ style, points }: Line, frame: Frame, model: LineModel): Pen {
   const [low = 0, high = 1] = frame.x.domain();
-  const [start, end] = within(points, axis, [low, high], 1);
+  const [start, end] = within(points, model.axis, [low, high], 1);
+  return { style, strength: strength(style, model), dense: end - start > frame.width && style.dash.length === 0 };
+}
+
+/** The points to draw, in pixels; of a dashed line all, since its dashes are counted from its beginning. */
+function traceOf({ frame, model: { axis }, from }: Sheet, points: Points, { style }: Pen): Trace {
+  const [low = 0, high = 1] = frame.x.domain();
+  const first = from > 0 && style.dash.length === 0 ? frame.x.invert(from - ROOM) : low;
+  const [start, end] = within(points, axis, [first, high], 1);
   if (pixels.length < end) pixels = new Float64Array(2 * end);
   axis.project(points.steps, start, end, low, frame.width / (high - low), pixels);
   return decimate(pixels, points.values, start, end);
@@ -140,15 +182,9 @@ function strength(style: SeriesStyle, { lines }: LineModel): number {
   return front ? style.strength : 0.6;
 }
 
-function drawTrace(
-  context: CanvasRenderingContext2D,
-  { left, top, width, y }: Frame,
-  model: LineModel,
-  style: SeriesStyle,
-  trace: Trace,
-): void {
+function drawTrace({ context, frame: { left, top, y }, model }: Sheet, { style, strength, dense }: Pen, trace: Trace): void {
   context.strokeStyle = context.fillStyle = seriesColour(model.palette, style.colour);
-  context.globalAlpha = strength(style, model);
+  context.globalAlpha = strength;
   const path = new Path2D();
   let run = 0;
   for (let i = 0; i <= trace.length; i++) {
@@ -163,7 +199,7 @@ function drawTrace(
       path.lineTo(at, top + y(value));
     }
   }
-  if (trace.length > width && style.dash.length === 0) {
+  if (dense) {
     strokeDense(context, path, style.width);
   } else {
     context.lineWidth = style.width;
@@ -181,13 +217,7 @@ function dot(context: CanvasRenderingContext2D, x: number, y: number, radius: nu
   context.fill(circle);
 }
 
-function drawHead(
-  context: CanvasRenderingContext2D,
-  { left, top, width, y }: Frame,
-  model: LineModel,
-  style: SeriesStyle,
-  trace: Trace,
-): void {
+function drawHead({ context, frame: { left, top, width, y }, model }: Sheet, { style }: Pen, trace: Trace): void {
   const [x, value] = [trace.x[trace.length - 1], trace.y[trace.length - 1]];
   if (!model.alive || x === undefined || value === undefined || Number.isNaN(value) || x > width + 1) return;
   const radius = style.strength === 1 ? 2.75 : 2;
@@ -198,7 +228,7 @@ function drawHead(
 }
 
 /** Non-finite values have no place on the axis: a tick at the bottom edge says where they are. */
-function drawGaps(context: CanvasRenderingContext2D, { left, top, height }: Frame, { gaps }: Trace, palette: Palette): void {
+function drawGaps({ context, frame: { left, top, height }, model: { palette } }: Sheet, { gaps }: Trace): void {
   context.fillStyle = palette.error;
   for (const x of gaps) context.fillRect(Math.round(left + x) - 1, top + height - 2, 2, 4);
 }

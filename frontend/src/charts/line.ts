@@ -1,10 +1,11 @@
 /** A chart of lines on canvas: one layer for axes and lines, one above it for the cursor. */
 
 import type { Interval } from "../state/view.svelte";
+import { clear, fitCanvas } from "./canvas";
 import { drawChart, drawCursor, drawSelection } from "./draw";
 import { listen, type LineEvents } from "./gestures";
-import { enlist, fitCanvas, markDirty } from "./loop";
-import type { Frame, LineModel } from "./model";
+import { enlist, markDirty } from "./loop";
+import type { Drawn, LineModel } from "./model";
 
 export interface LineChart {
   readonly node: HTMLElement;
@@ -23,7 +24,7 @@ export function lineChart(events: LineEvents): LineChart {
   node.append(base, above);
 
   let model: LineModel | null = null;
-  let frame: Frame | null = null;
+  let drawn: Drawn | null = null;
   let selection: Interval | null = null;
 
   const lines = { node, draw: () => drawBase() };
@@ -31,9 +32,9 @@ export function lineChart(events: LineEvents): LineChart {
   const leave = [enlist(lines), enlist(cursor)];
 
   function drawBase(): void {
-    const fitted = fitCanvas(base);
-    if (fitted === null || model === null) return;
-    frame = drawChart(fitted.context, fitted.width, fitted.height, model);
+    const surface = fitCanvas(base, node);
+    if (surface === null || model === null) return;
+    drawn = drawChart(surface, model, drawn);
     drawAbove();
   }
 
@@ -43,10 +44,11 @@ export function lineChart(events: LineEvents): LineChart {
       if (above.width > 0) above.width = 0;
       return;
     }
-    const fitted = fitCanvas(above);
-    if (fitted === null || model === null || frame === null) return;
-    if (selection !== null) drawSelection(fitted.context, frame, selection, model.palette);
-    if (model.hover !== null) drawCursor(fitted.context, frame, model, model.hover);
+    const surface = fitCanvas(above, node);
+    if (surface === null || model === null || drawn === null) return;
+    clear(surface);
+    if (selection !== null) drawSelection(surface.context, drawn.frame, selection, model.palette);
+    if (model.hover !== null) drawCursor(surface.context, drawn.frame, model, model.hover);
   }
 
   function update(next: LineModel): void {
@@ -61,7 +63,7 @@ export function lineChart(events: LineEvents): LineChart {
   }
 
   listen(node, events, {
-    frame: () => frame,
+    frame: () => drawn?.frame ?? null,
     model: () => model,
     select: (interval) => {
       selection = interval;

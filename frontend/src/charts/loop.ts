@@ -5,9 +5,18 @@ export interface Drawable {
   draw(): void;
 }
 
+/** Width and height in whole CSS pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const NO_SIZE: Size = { width: 0, height: 0 };
+
 const dirty = new Set<Drawable>();
 const visible = new WeakSet<Element>();
 const drawables = new WeakMap<Element, Drawable>();
+const sizes = new WeakMap<Element, Size>();
 let frame = 0;
 
 const sight = new IntersectionObserver((entries) => {
@@ -19,7 +28,8 @@ const sight = new IntersectionObserver((entries) => {
 });
 
 const size = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
+  for (const { target, contentRect } of entries) {
+    sizes.set(target, { width: Math.round(contentRect.width), height: Math.round(contentRect.height) });
     const drawable = drawables.get(target);
     if (drawable !== undefined) markDirty(drawable);
   }
@@ -35,6 +45,11 @@ export function enlist(drawable: Drawable): () => void {
     size.unobserve(drawable.node);
     dirty.delete(drawable);
   };
+}
+
+/** The size of what is in the loop, as the browser last told it: to ask for it would have the page laid out. */
+export function sizeOf(node: Element): Size {
+  return sizes.get(node) ?? NO_SIZE;
 }
 
 /** Have a chart drawn in the next frame in which it is in view. */
@@ -54,17 +69,4 @@ function drawAll(): void {
     dirty.delete(drawable);
     drawable.draw();
   }
-}
-
-/** Fit a canvas to its box at the screen's resolution; the context then counts in CSS pixels. */
-export function fitCanvas(canvas: HTMLCanvasElement): { context: CanvasRenderingContext2D; width: number; height: number } | null {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const context = canvas.getContext("2d");
-  if (context === null || width === 0 || height === 0) return null;
-  const ratio = window.devicePixelRatio || 1;
-  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return { context, width, height };
 }

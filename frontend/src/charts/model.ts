@@ -46,6 +46,22 @@ export interface Frame {
   readonly y: Scale;
 }
 
+/** How a line is stroked. */
+export interface Pen {
+  readonly style: SeriesStyle;
+  readonly strength: number;
+  /** Whether the line has more points than pixels. */
+  readonly dense: boolean;
+}
+
+/** What stands on a canvas. */
+export interface Drawn {
+  readonly model: LineModel;
+  readonly frame: Frame;
+  /** One for each line. */
+  readonly pens: readonly Pen[];
+}
+
 /** The index of the point nearest to a place on the axis; null beyond the ends of the series. */
 export function nearest({ steps, length }: Points, axis: Axis, x: number): number | null {
   if (length === 0) return null;

@@ -1,8 +1,10 @@
 /** A line the size of a word. */
 
 import type { Points } from "../state/columns";
+import { calmly } from "../state/pace";
+import { clear, fitCanvas } from "./canvas";
 import { decimate } from "./decimate";
-import { enlist, fitCanvas, markDirty } from "./loop";
+import { enlist, markDirty } from "./loop";
 import { strokeDense } from "./stroke";
 
 export interface SparkModel {
@@ -27,8 +29,10 @@ export function sparkline(): Sparkline {
   const drawable = {
     node,
     draw: () => {
-      const fitted = fitCanvas(node);
-      if (fitted !== null && model !== null) draw(fitted.context, fitted.width, fitted.height, model);
+      const surface = fitCanvas(node, node);
+      if (surface === null || model === null) return;
+      clear(surface);
+      draw(surface.context, surface.width, surface.height, model);
     },
   };
   const leave = enlist(drawable);
@@ -37,7 +41,7 @@ export function sparkline(): Sparkline {
     update: (next) => {
       if (model !== null && looksAlike(model, next, node.width)) return;
       model = next;
-      markDirty(drawable);
+      calmly.take(() => markDirty(drawable));
     },
     destroy: leave,
   };

@@ -7,6 +7,8 @@ export interface Points {
   readonly length: number;
   /** The lowest and the highest finite value; null where there is none. */
   readonly range: readonly [number, number] | null;
+  /** What they grew on: of two views with the same stem the longer one begins with the other. */
+  readonly stem: object;
 }
 
 export interface Extreme {
@@ -14,7 +16,7 @@ export interface Extreme {
   readonly step: number;
 }
 
-export const NO_POINTS: Points = { steps: new Float64Array(0), values: new Float64Array(0), length: 0, range: null };
+export const NO_POINTS: Points = { steps: new Float64Array(0), values: new Float64Array(0), length: 0, range: null, stem: {} };
 
 export class Columns {
   #steps = new Float64Array(64);
@@ -78,7 +80,7 @@ export class Columns {
   #view(): Points {
     const steps = this.#steps.subarray(0, this.#length);
     const range = this.#least && this.#most && ([this.#least.value, this.#most.value] as const);
-    return { steps, values: this.#values.subarray(0, this.#length), length: this.#length, range };
+    return { steps, values: this.#values.subarray(0, this.#length), length: this.#length, range, stem: this };
   }
 
   #reserve(length: number): void {
@@ -102,5 +104,6 @@ function sorted({ steps, values, length, range }: Points): Points {
     values: Float64Array.from(order, (i) => values[i] ?? NaN),
     length,
     range,
+    stem: {},
   };
 }

@@ -7,8 +7,18 @@ export interface Pace {
   flush(): void;
 }
 
-/** Leave at least `interval` milliseconds between two turns. While nothing comes, no timer runs. */
-export function pace(interval: number): Pace {
+interface Options {
+  readonly slack?: number;
+  readonly begins?: () => void;
+}
+
+/**
+ * Leave at least `interval()` milliseconds between two turns. While nothing comes, no timer runs.
+ *
+ * What waits may wait `slack` milliseconds longer for a call that comes anyway, so that it needs no turn of its own.
+ * `begins` is called at the beginning of each turn.
+ */
+export function pace(interval: () => number, { slack = 0, begins }: Options = {}): Pace {
   let waiting: (() => void)[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = -Infinity;
@@ -20,18 +30,20 @@ export function pace(interval: number): Pace {
     const acts = waiting;
     waiting = [];
     last = performance.now();
+    begins?.();
     for (const act of acts) act();
   }
 
   return {
     take(act) {
       waiting.push(act);
-      if (timer === undefined) {
-        const rest = last + interval - performance.now();
-        if (rest <= 0) flush();
-        else timer = setTimeout(flush, rest);
-      }
+      const rest = last + interval() - performance.now();
+      if (rest <= 0) flush();
+      else timer ??= setTimeout(flush, rest + slack);
     },
     flush,
   };
 }
+
+/** What need not follow at once, as it says nothing that is not said beside it: it does once a second, all together. */
+export const calmly = pace(() => 1000, { slack: 500 });

@@ -1,19 +1,16 @@
 /** All series of the run that is shown. */
 
 import { SvelteMap } from "svelte/reactivity";
-import type { PointsMessage } from "../wire";
+import { BEGINNING, type PointsMessage } from "../wire";
 import { Columns } from "./columns";
 
 export class SeriesStore {
   readonly #columns = new SvelteMap<string, Columns>();
   #run: string | null = null;
-  #cursor = 0;
+  #cursor = BEGINNING;
+  /** Whether what comes is what was asked for last: before that it may have been on its way when the page asked. */
+  #inStep = false;
   #version = $state(0);
-
-  /** Up to where every point is held. */
-  get cursor(): number {
-    return this.#cursor;
-  }
 
   /** Grows with every message that brought something: read it to be run again. */
   get version(): number {
@@ -42,7 +39,8 @@ export class SeriesStore {
   clear(run: string | null): void {
     this.#columns.clear();
     this.#run = run;
-    this.#cursor = 0;
+    this.#cursor = BEGINNING;
+    this.#inStep = false;
     this.#version++;
   }
 
@@ -52,25 +50,32 @@ export class SeriesStore {
     this.#take(message);
   }
 
+  /** Say from where the server is to go on, and let pass what does not follow until that comes. */
+  goOn(): string {
+    this.#inStep = false;
+    return this.#cursor;
+  }
+
   /**
-   * Append what came past the cursor. Says what became of it: `known` if it holds what is held already, or is of another
-   * run; `gap` if points between the cursor and these are missing.
+   * Append what follows the cursor. Says what became of it: `passed` if it is of another run, or was on its way before
+   * `goOn`; `gap` if what should have come is missing, so that the page must go on from its own cursor.
    */
-  append(message: PointsMessage): "taken" | "known" | "gap" {
-    if (message.run !== this.#run || message.cursor <= this.#cursor) return "known";
-    if (message.after !== null && message.after < this.#cursor) return "known";
-    if (message.after !== null && message.after > this.#cursor) return "gap";
+  append(message: PointsMessage): "taken" | "passed" | "gap" {
+    if (message.run !== this.#run) return "passed";
+    if (message.after !== this.#cursor) return this.#inStep ? "gap" : "passed";
+    this.#inStep = true;
     this.#take(message);
     return "taken";
   }
 
   #take(message: PointsMessage): void {
+    this.#cursor = message.cursor;
+    if (message.series.length === 0) return;
     for (const part of message.series) {
       let columns = this.#columns.get(part.metric);
       if (columns === undefined) this.#columns.set(part.metric, (columns = new Columns()));
       columns.append(part.steps, part.values);
     }
-    this.#cursor = message.cursor;
     this.#version++;
   }
 }

@@ -5,17 +5,19 @@ import { runAxis, sameAxis, type Axis } from "../charts/axis";
 import { connect, countLooseCells, readRuns, readSeries, RequestError, type Link } from "../network";
 import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
+import { goAlong } from "./clock.svelte";
 import { NO_POINTS } from "./columns";
 import { keepAll } from "./keep";
 import { pace } from "./pace";
 import { SeriesStore } from "./series.svelte";
+import { Thrift } from "./thrift";
 
 /** The points of a series that are read at first; all that come later are kept. */
 const MOST_POINTS = 2000;
 /** The server waits 2 s for the answer to `closing`. */
 const KEEP_MS = 1700;
-/** While messages stream the page changes about three times a second: to draw it costs a training on the same machine time. */
-const TURN_MS = 300;
+/** Where nobody looks, only the tab's title is seen. */
+const HIDDEN_TURN_MS = 5000;
 
 export type Connection = "connecting" | "live" | "lost" | "ended";
 /** A run's id; `null` for the cells that name no run; `undefined` while nothing is known. */
@@ -40,19 +42,23 @@ export class Session {
   #reading: object | null = null;
   #freshCells = true;
   #link: Link;
-  #pace = pace(TURN_MS);
+  #thrift = new Thrift();
+  #pace = pace(() => (document.hidden ? HIDDEN_TURN_MS : this.#thrift.interval), { begins: () => this.#thrift.measure() });
 
   constructor() {
     window.addEventListener("popstate", () => {
       if (this.connection === "live") this.#followAddress();
     });
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.connection === "live") void this.#countLoose();
+      if (document.hidden) return;
+      this.#pace.flush();
+      if (this.connection === "live") void this.#countLoose();
     });
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
       runs: (runs) => this.#pace.take(() => this.#takeRuns(runs)),
+      gone: (ids) => this.#pace.take(() => this.#forgetRuns((id) => ids.includes(id))),
       cells: (change) => this.#pace.take(() => this.#takeCells(change)),
       findings: (findings) => this.#pace.take(() => this.#takeFindings(findings)),
       points: (message) => this.#pace.take(() => this.#takePoints(message)),
@@ -104,7 +110,7 @@ export class Session {
     if (!this.loading) this.#watch();
     try {
       const runs = await readRuns();
-      this.#forgetRuns(runs);
+      this.#forgetRuns((id) => !runs.some((run) => run.id === id));
       this.#takeRuns(runs);
       await this.#countLoose();
     } catch (error) {
@@ -128,10 +134,8 @@ export class Session {
   }
 
   /** Runs that the server knows no more leave the list; the one that is shown stays, with all that is drawn. */
-  #forgetRuns(known: readonly Run[]): void {
-    for (const id of [...this.runs.keys()]) {
-      if (id !== this.shown && !known.some((run) => run.id === id)) this.runs.delete(id);
-    }
+  #forgetRuns(isGone: (id: string) => boolean): void {
+    for (const id of [...this.runs.keys()]) if (id !== this.shown && isGone(id)) this.runs.delete(id);
   }
 
   #takeRuns(records: readonly Run[]): void {
@@ -163,6 +167,7 @@ export class Session {
 
   #takePoints(message: PointsMessage): void {
     if (this.#reading !== null) return;
+    goAlong();
     const became = this.series.append(message);
     if (became === "taken") this.heard = Date.now();
     else if (became === "gap") this.#watch();
@@ -225,7 +230,7 @@ export class Session {
   }
 
   #watch(): void {
-    if (this.shown !== undefined) this.#link.watch(this.shown, this.series.cursor);
+    if (this.shown !== undefined) this.#link.watch(this.shown, this.series.goOn());
   }
 
   async #countLoose(): Promise<void> {

@@ -1,34 +1,20 @@
-"""The commands: `agnez server` and `agnez demo`."""
+"""The commands that show the page: `agnez server` and `agnez demo`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import socket
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from agnez import settings
-from agnez._version import __version__
-from agnez.errors import AgnezError, PortError
-
-_DIR = click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The store's folder; else $AGNEZ_DIR, else your data folder.",
-)
+from agnez.cli.store import DIRECTORY
+from agnez.errors import PortError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="agnez")
-def cli() -> None:
-    """Agnez: the live view of a neural network's training."""
-
-
-@cli.command()
-@_DIR
+@click.command()
+@DIRECTORY
 @click.option("--port", type=click.IntRange(1, 65535), help="The port; by default 3000, or the next free one.")
 @click.option(
     "--static",
@@ -60,12 +46,12 @@ def server(directory: Path | None, port: int | None, static: Path | None, open_b
         serving.stop(goodbye=0.5)
 
 
-@cli.command()
+@click.command()
 @click.option("--framework", type=click.Choice(["keras", "torch"]), default="keras", show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(1), default=80, show_default=True, help="80 last about a minute on two cores."
 )
-@_DIR
+@DIRECTORY
 @click.option("--port", type=click.IntRange(1, 65535), help="The port; by default 3000, or the next free one.")
 @click.option("--exit", "leave", is_flag=True, help="End with the training, instead of serving on until Ctrl-C.")
 @click.option("--no-browser", is_flag=True, help="Open no tab.")
@@ -99,7 +85,7 @@ def demo(
         click.echo("")
 
 
-def _listen(first: int, *, exactly: bool):  # type: ignore[no-untyped-def]  # a socket, whose module is imported lazily
+def _listen(first: int, *, exactly: bool) -> socket.socket:
     from agnez.server import ports
 
     for port in [first] if exactly else ports.candidates(first):
@@ -111,10 +97,4 @@ def _listen(first: int, *, exactly: bool):  # type: ignore[no-untyped-def]  # a 
     raise PortError(f"port {first} is taken: give another with --port")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; an error of ours is a sentence and the exit code 1."""
-    try:
-        cli.main(args=list(arguments) if arguments is not None else None, prog_name="agnez", standalone_mode=True)
-    except AgnezError as error:
-        click.echo(f"agnez: {error}", err=True)
-        sys.exit(1)
+COMMANDS = (server, demo)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agnez.errors import BadValueError
-from agnez.server.query import DEPTH, Query, read, read_text
+from agnez.query import DEPTH, Query, read, read_text
 
 RECORDS: list[dict[str, Any]] = [
     {"_id": "a", "name": "a", "pos": 1, "flag": True, "meta": {"layer": "fc", "size": 3}, "tags": ["x", "y"]},

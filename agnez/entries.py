@@ -1,0 +1,52 @@
+"""What a recorder is handed beside numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from agnez.media import Frozen
+from agnez.record import CellRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    """Hold fields to be merged into a cell, which is made where there is none."""
+
+    id: str
+    fields: CellRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Hold a picture for a cell. It is encoded where it is written."""
+
+    id: str
+    name: str
+    step: int
+    frozen: Frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Hold facts of the run that changed: fields of `RunInfo`."""
+
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Hold a sentence that the user should see beside the run."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Hold what the recorder's thread calls once everything put before it is committed. It must be quick."""
+
+    call: Callable[[], None]
+
+
+Entry: TypeAlias = CellChange | Picture | Facts | Problem | After

@@ -1,0 +1,319 @@
+"""The points of one file: appended to its tail, sealed into blocks, read back from both."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agnez.errors import StoreError
+from agnez.record import Batch, Summary
+from agnez.store import blocks, segments, tail
+from agnez.store.blocks import Blocks
+from agnez.store.columns import Columns, Records
+from agnez.store.digest import DIGEST, digest, extended, summaries
+from agnez.store.segments import Segment, Segments, left_behind, on_main_line
+from agnez.store.tail import Groups, Rows, Tail
+from agnez.store.view import Stretch, Window, view, within
+
+if TYPE_CHECKING:
+    from agnez.record import IntArray
+
+SCHEMA = f"""
+CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+{tail.SCHEMA};
+{blocks.SCHEMA};
+{segments.SCHEMA};
+CREATE TABLE sealed (
+    id INTEGER PRIMARY KEY CHECK (id = 0), cursor INTEGER NOT NULL, counts BLOB NOT NULL, digests BLOB NOT NULL
+);
+INSERT INTO sealed VALUES (0, 0, x'', x'')
+"""
+
+_FULL_POINTS = 65_536
+_FULL_POINTS_PER_METRIC = 64
+"""A tail of so many points is sealed, for each packs the unfinished block of its metric anew: at most 16 points for
+each one that is new."""
+
+_FULL_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sealed:
+    """Hold what rests in blocks: all calls up to `cursor`; how many points each metric has; digests of main lines."""
+
+    cursor: int = 0
+    counts: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    digests: Records = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Hold what a connection knows of its file as it stood at `cursor`; a look at the file mends what is old.
+
+    `digests` are of the metrics' main lines up to the call `summed`: summing up waits until somebody asks.
+    """
+
+    cursor: int = 0
+    waiting: int = 0
+    rows: int = 0
+    begun: bool = False
+    names: tuple[str, ...] = ()
+    sealed: Sealed = Sealed()
+    summed: int = 0
+    digests: Records = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
+
+
+class Points:
+    """Read and write the points of one open file.
+
+    Metrics go by places: their numbers in the order they came, from 0 on. Whoever calls holds the transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tail = Tail(connection)
+        self._blocks = Blocks(connection)
+        self._segments = Segments(connection)
+        self._places: dict[str, int] = {}
+        self.state = State()
+
+    def append(self, batch: Batch) -> None:
+        """Add points. It takes the same few statements whatever they are."""
+        self.refresh()
+        rows, state = self._rows(batch), self.state
+        branches = not state.begun and self._begin(rows.points)
+        size, last = state.waiting + len(rows), int(rows.points.calls[-1])
+        self.state = replace(self.state, cursor=last, waiting=size, rows=state.rows + 1)
+        if branches:
+            self._seal(rows)
+            self._sum_up_again()
+        elif self._is_full():
+            self._seal(rows)
+        else:
+            self._tail.append(rows)
+
+    def seal(self) -> None:
+        """Pack the tail into blocks."""
+        self.refresh()
+        if self.state.rows:
+            self._seal(None)
+
+    def begin_segment(self) -> None:
+        """Begin a segment with the next call."""
+        self._segments.begin(self.cursor() + 1)
+        self.state = replace(self.state, begun=False)
+
+    def segments(self) -> list[Segment]:
+        """Return the segments."""
+        return self._segments.all()
+
+    def restore(self, state: State) -> None:
+        """Forget what was learned since `state`: the transaction is rolled back."""
+        self.state = state
+        self._places = {name: place for place, name in enumerate(state.names)}
+
+    def cursor(self) -> int:
+        """Return the number of the newest call; 0 where there is none."""
+        return self._look()[0]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the metrics by their places."""
+        self.refresh()
+        return self.state.names
+
+    def place(self, name: str) -> int | None:
+        """Return the place of a metric; None where there is none of that name. `refresh` goes before."""
+        return self._places.get(name)
+
+    def summaries(self) -> dict[str, Summary]:
+        """Return the summary of each series."""
+        self.refresh()
+        return dict(zip(self.state.names, summaries(self.digests()), strict=True))
+
+    def digests(self) -> Records:
+        """Return the digests of the metrics' main lines. `refresh` goes before."""
+        state = self.state
+        if state.summed < state.cursor:
+            self._sum_up(self._tail.read(max(state.summed, state.sealed.cursor)).grouped())
+        return self.state.digests
+
+    def count(self, place: int) -> int:
+        """Return how many points a metric has on its main line. `refresh` goes before."""
+        return int(self.digests()["count"][place])
+
+    def greatest_step(self) -> int | None:
+        """Return the greatest step of all main lines; None where there is no point."""
+        self.refresh()
+        known = self.digests()
+        return int(known["greatest_step"].max()) if len(known) else None
+
+    def refresh(self) -> None:
+        """Learn what was written since the last look."""
+        cursor, sealed, names = self._look()
+        if names != len(self.state.names):
+            self._read_names()
+        if sealed != self.state.sealed.cursor:
+            self._see_sealed(self._read_sealed())
+        if cursor != self.state.cursor:
+            waiting, rows = self._tail.size()
+            begun = not self._segments.is_open()
+            self.state = replace(self.state, cursor=cursor, waiting=waiting, rows=rows, begun=begun)
+
+    def read(self, places: Iterable[int], after: int = 0) -> list[Columns]:
+        """Return the points of metrics past a call, in the order they were logged: their main lines."""
+        self.refresh()
+        lines = self.segments()
+        waiting = self._tail.read(max(after, self.state.sealed.cursor)).grouped()
+        return [_main_line(self._read_one(place, after, waiting), lines) for place in places]
+
+    def read_branch(self, place: int, number: int) -> Columns:
+        """Return the points of a metric that the segment of that number left off the main line."""
+        self.refresh()
+        points = self._read_one(place, 0, self.waiting())
+        return points.take(left_behind(points, self.segments(), number))
+
+    def view(self, place: int, window: Window) -> Columns:
+        """Return the view of a metric's main line."""
+        stretch = self._rising(place, window)
+        return window.of(self.read([place])[0]) if stretch is None else view(self._blocks, stretch, window)
+
+    def within(self, place: int, window: Window) -> Columns:
+        """Return all points of a metric's main line that are in a range, in the order they were logged."""
+        stretch = self._rising(place, window)
+        if stretch is not None:
+            return within(self._blocks, stretch, window)
+        (points,) = self.read([place])
+        return points.take(window.inside(points))
+
+    def _rising(self, place: int, window: Window) -> Stretch | None:
+        """Return the parts of a series if it is all main line and never goes back on an axis; else None."""
+        self.refresh()
+        if any(each.branches for each in self.segments()):
+            return None
+        counts = self.state.sealed.counts
+        count = int(counts[place]) if place < len(counts) else 0
+        stretch = Stretch(place, self._blocks.digests(place, count), self.waiting().of(place))
+        return stretch if stretch.rises(window) else None
+
+    def waiting(self) -> Groups:
+        """Return the points that are not in blocks yet. `refresh` goes before."""
+        return self._tail.read(self.state.sealed.cursor).grouped()
+
+    def _read_one(self, place: int, after: int, waiting: Groups) -> Columns:
+        sealed, newer = self.state.sealed, waiting.of(place)
+        count = int(sealed.counts[place]) if place < len(sealed.counts) else 0
+        if not count or after >= sealed.cursor:
+            return newer
+        first = 0
+        if after > 0:
+            first = int(np.searchsorted(self._blocks.digests(place, count)["last"]["call"], after, side="right"))
+        older = self._blocks.read(place, first, -(-count // blocks.SIZE))
+        if after > 0:
+            older = older.take(older.calls > after)
+        return Columns.of([older, newer])
+
+    def _rows(self, batch: Batch) -> Rows:
+        """Return the points with the places of their metrics and the numbers of their calls in this file."""
+        if not all(name in self._places for name in batch.names):
+            used = [batch.names[number] for number in np.flatnonzero(np.bincount(batch.metrics)).tolist()]
+            self._add_names([name for name in used if name not in self._places])
+        places = np.array([self._places.get(name, 0) for name in batch.names], dtype=np.uint32)
+        calls = batch.calls + (self.state.cursor + 1)
+        return Rows(places[batch.metrics], Columns(calls, batch.steps, batch.times, batch.values))
+
+    def _add_names(self, names: list[str]) -> None:
+        first = len(self.state.names) + 1
+        if any("\0" in name for name in names):  # where SQLite ends the strings of JSON
+            self._connection.executemany("INSERT INTO metrics (id, name) VALUES (?, ?)", enumerate(names, first))
+        else:
+            self._connection.execute(
+                "INSERT INTO metrics (id, name) SELECT key + ?, value FROM json_each(?)",
+                (first, json.dumps(names, ensure_ascii=False)),
+            )
+        self._know(names)
+
+    def _read_names(self) -> None:
+        rows = self._connection.execute(
+            "SELECT name FROM metrics WHERE id > ? ORDER BY id", (len(self.state.names),)
+        ).fetchall()
+        self._know([name for (name,) in rows])
+
+    def _know(self, names: list[str]) -> None:
+        first = len(self.state.names)
+        self._places.update((name, first + place) for place, name in enumerate(names))
+        self.state = replace(self.state, names=self.state.names + tuple(names))
+
+    def _begin(self, points: Columns) -> bool:
+        """Note the first step of a segment, and tell whether it branches off what was there before."""
+        self.state = replace(self.state, begun=True)
+        greatest, step = self.greatest_step(), int(points.steps[0])
+        branches = greatest is not None and step <= greatest
+        self._segments.set_first_step(step, branches)
+        return branches
+
+    def _sum_up(self, groups: Groups) -> None:
+        """Add points to the digests that lack them."""
+        digests = self.state.digests
+        if len(groups.points):
+            digests = extended(digests, groups.metrics, digest(groups.points, groups.starts))
+        self.state = replace(self.state, summed=self.state.cursor, digests=digests)
+
+    def _is_full(self) -> bool:
+        most = max(_FULL_POINTS, _FULL_POINTS_PER_METRIC * len(self.state.names))
+        return self.state.waiting >= most or self.state.rows >= _FULL_ROWS
+
+    def _seal(self, rows: Rows | None) -> None:
+        """Pack the tail, and with it points that have not been there, into blocks."""
+        newer, counts = [self._tail.take(), *([] if rows is None else [rows])], self.state.sealed.counts
+        metrics = np.flatnonzero(sum(np.bincount(each.metrics, minlength=len(self.state.names)) for each in newer))
+        groups = Rows.of([self._blocks.unfinished(metrics, counts), *newer]).grouped()
+        self._sum_up(groups.past(self.state.summed))
+        self._write_sealed(Sealed(self.state.cursor, self._blocks.write(groups, counts), self.state.digests))
+
+    def _sum_up_again(self) -> None:
+        """Make the digests of main lines anew, which have lost points to a branch."""
+        nothing = np.zeros(1, dtype=DIGEST)
+        lines = self.read(range(len(self.state.sealed.counts)))
+        starts = np.zeros(1, dtype=np.intp)
+        digests = np.concatenate([digest(line, starts) if len(line) else nothing for line in lines])
+        self._write_sealed(Sealed(self.state.cursor, self.state.sealed.counts, digests))
+
+    def _write_sealed(self, sealed: Sealed) -> None:
+        self._connection.execute(
+            "UPDATE sealed SET cursor = ?, counts = ?, digests = ?",
+            (sealed.cursor, sealed.counts.astype("<i8").tobytes(), sealed.digests.tobytes()),
+        )
+        self._see_sealed(sealed)
+        self.state = replace(self.state, waiting=0, rows=0)
+
+    def _see_sealed(self, sealed: Sealed) -> None:
+        """Take what was sealed for known; sums that reach further are kept."""
+        self.state = replace(self.state, sealed=sealed)
+        if self.state.summed <= sealed.cursor:
+            self.state = replace(self.state, summed=sealed.cursor, digests=sealed.digests)
+
+    def _look(self) -> tuple[int, int, int]:
+        """Return the newest call, the newest sealed call, and how many metrics there are."""
+        last, sealed, names = self._connection.execute(
+            "SELECT (SELECT MAX(last) FROM tail), (SELECT cursor FROM sealed), (SELECT MAX(id) FROM metrics)"
+        ).fetchone()
+        return last or sealed, sealed, names or 0
+
+    def _read_sealed(self) -> Sealed:
+        cursor, counts, digests = self._connection.execute("SELECT cursor, counts, digests FROM sealed").fetchone()
+        try:
+            return Sealed(cursor, np.frombuffer(counts, dtype="<i8"), np.frombuffer(digests, dtype=DIGEST))
+        except ValueError as error:
+            raise StoreError("the summaries of this file are cut short: agnez doctor makes them anew") from error
+
+
+def _main_line(points: Columns, lines: list[Segment]) -> Columns:
+    if not any(each.branches for each in lines):
+        return points
+    on = on_main_line(points, lines)
+    return points if on.all() else points.take(on)

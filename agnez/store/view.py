@@ -1,0 +1,154 @@
+"""Views: a series in few points, made of the digests of its blocks, so that few of the blocks are read.
+
+Only those are read point by point that lie at the ends of the range, or so sparsely that they span several buckets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agnez.store.blocks import SIZE, Blocks
+from agnez.store.columns import Columns, Records
+from agnez.store.decimation import Buckets, extremes, thinned
+
+if TYPE_CHECKING:
+    from agnez.record import IntArray
+
+Axis = Literal["step", "time"]
+_RISES = {"step": "step_rises", "time": "time_rises"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hold what a view shows: a range of an axis, both ends included, in `most` points. Times are microseconds."""
+
+    most: int
+    axis: Axis
+    first: float
+    last: float
+
+    def x(self, points: Columns) -> IntArray:
+        """Return the points' places on the axis."""
+        return points.steps if self.axis == "step" else points.times
+
+    def inside(self, points: Columns) -> NDArray[np.bool_]:
+        """Tell of each point whether it is in the range."""
+        x = self.x(points)
+        return (x >= self.first) & (x <= self.last)
+
+    def of(self, points: Columns) -> Columns:
+        """Return the view of points that are all at hand, in any order."""
+        points = points.take(self.inside(points))
+        x = self.x(points)
+        if (x[1:] < x[:-1]).any():
+            points = points.take(np.argsort(x, kind="stable"))
+        return points.take(thinned(self.x(points), points.values, self.most))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Hold a metric's series by its parts: the digests of its blocks, and the points that are in no block yet."""
+
+    metric: int
+    digests: Records
+    newer: Columns
+
+    def rises(self, window: Window) -> bool:
+        """Tell whether the series never goes back on the axis of a window."""
+        x = window.x(self.newer)
+        firsts, lasts = self.digests["first"][window.axis], self.digests["last"][window.axis]
+        return bool(
+            self.digests[_RISES[window.axis]].all()
+            and (firsts[1:] >= lasts[:-1]).all()
+            and (x[1:] >= x[:-1]).all()
+            and (not len(x) or not len(lasts) or x[0] >= lasts[-1])
+        )
+
+
+def within(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
+    """Return all points in a range of a series that never goes back on the axis."""
+    begin, end = _span(stretch, window)
+    points = Columns.of([blocks.read(stretch.metric, begin, end), stretch.newer])
+    inside = window.inside(points)
+    return points if inside.all() else points.take(inside)
+
+
+def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
+    """Return the view of a series that never goes back on the axis."""
+    begin, end = _span(stretch, window)
+    some, newer = stretch.digests[begin:end], stretch.newer.take(window.inside(stretch.newer))
+    counts = some["count"].copy()
+    if counts.sum() + len(newer) <= window.most + 2 * SIZE:
+        return window.of(within(blocks, stretch, window))
+    firsts, lasts = some["first"][window.axis], some["last"][window.axis]
+    before = np.cumsum(counts) - counts
+    buckets = _fit(some, newer, window)
+    places = buckets.of(firsts, before)
+    spans = buckets.of(lasts, before + counts - 1) - places
+    read = (spans > _MOST_SPANNED) | (firsts < window.first) | (lasts > window.last)
+    if read.any():  # if not, spare a copy: there may be 100,000 digests
+        some, places = some[~read], places[~read]
+    raw = Columns.of([blocks.read_some(stretch.metric, (begin + np.flatnonzero(read)).tolist()), newer])
+    ranks = np.append(_ranks(before[read], counts[read]), counts.sum() + np.arange(len(newer)))
+    inside = window.inside(raw)
+    raw, ranks = raw.take(inside), ranks[inside]
+    known, known_places = _known(some, places)
+    return _chosen(Columns.of([raw, known]), np.append(buckets.of(window.x(raw), ranks), known_places))
+
+
+_MOST_SPANNED = 2
+"""Buckets that a block may reach into beyond the one it begins in, and still be taken as one piece."""
+
+
+def _span(stretch: Stretch, window: Window) -> tuple[int, int]:
+    """Return which blocks reach into a range: the first of them, and the one after the last."""
+    begin = int(np.searchsorted(stretch.digests["last"][window.axis], window.first, side="left"))
+    end = int(np.searchsorted(stretch.digests["first"][window.axis], window.last, side="right"))
+    return begin, max(begin, end)
+
+
+def _fit(some: Records, newer: Columns, window: Window) -> Buckets:
+    """Return buckets for what is in the range, of blocks and of newer points."""
+    x = window.x(newer)
+    firsts, lasts = some["first"][window.axis], some["last"][window.axis]
+    gaps = bool(some["non_finite"].any()) or not np.isfinite(newer.values).all()
+    first = max(window.first, firsts[0] if len(some) else x[0])
+    last = min(window.last, x[-1] if len(x) else lasts[-1])
+    return Buckets.fit(window.most, first, last, int(some["count"].sum()) + len(newer), gaps=gaps)
+
+
+def _ranks(before: IntArray, counts: IntArray) -> IntArray:
+    """Return how many points come before each one of blocks."""
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    ranks: IntArray = np.repeat(before, counts) + offsets
+    return ranks
+
+
+def _known(some: Records, buckets: IntArray) -> tuple[Columns, IntArray]:
+    """Return the points that digests hold, and their buckets: extremes and gaps, the first of all and the last."""
+    ends = np.array([0, len(some) - 1] if len(some) else [], dtype=np.intp)
+    finite = np.flatnonzero(some["count"] > some["non_finite"])
+    picks = [
+        ("low", finite),
+        ("high", finite),
+        ("gap", np.flatnonzero(some["non_finite"])),
+        ("first", ends[:1]),
+        ("last", ends[1:]),
+    ]
+    points = [some[name][which] for name, which in picks]
+    columns = [
+        Columns(each["call"].copy(), each["step"].copy(), each["time"].copy(), each["value"].copy()) for each in points
+    ]
+    return Columns.of(columns), np.concatenate([buckets[which] for _, which in picks])
+
+
+def _chosen(points: Columns, buckets: IntArray) -> Columns:
+    """Return the points to show, of candidates in any order, some of them there twice."""
+    order = np.argsort(points.calls, kind="stable")
+    order = order[extremes(points.values[order], buckets[order])]
+    calls = points.calls[order]
+    return points.take(order[np.append(True, calls[1:] != calls[:-1])])

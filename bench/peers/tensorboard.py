@@ -1,0 +1,65 @@
+"""tensorboardX to write and TensorBoard to read, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bench.peers.driver import Log, Sizes, Tracker, drive
+
+
+class TensorBoard(Tracker):
+    """Write event files, and read them with TensorBoard's accumulator."""
+
+    sizes = Sizes(ingest_one=200_000, ingest_many=100_000)
+
+    def begin(self, run: str) -> Log:
+        """Start an event file."""
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(self.folder / run))
+        add_scalar = self._writer.add_scalar
+        step = -1
+
+        def log(values: Mapping[str, float]) -> None:
+            nonlocal step
+            step += 1
+            for name, value in values.items():
+                add_scalar(name, value, step)
+
+        return log
+
+    def finish(self) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+    def read(self, run: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read every point of the run."""
+        events = self._accumulated(run, most=0).Scalars(metric)
+        return np.array([event.step for event in events]), np.array([event.value for event in events])
+
+    def view(self, run: str, metric: str, most: int) -> np.ndarray:
+        """Keep a random sample while reading all, which is what its page shows."""
+        return np.array([event.value for event in self._accumulated(run, most).Scalars(metric)])
+
+    def summaries(self) -> Mapping[str, Mapping[str, float]]:
+        """Read all runs, and take the last of each series."""
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+        multiplexer = EventMultiplexer().AddRunsFromDirectory(str(self.folder))
+        multiplexer.Reload()
+        return {
+            run: {tag: multiplexer.Scalars(run, tag)[-1].value for tag in tags["scalars"]}
+            for run, tags in multiplexer.Runs().items()
+        }
+
+    def _accumulated(self, run: str, most: int):
+        from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+        accumulator = EventAccumulator(str(self.folder / run), size_guidance={SCALARS: most})
+        return accumulator.Reload()
+
+
+if __name__ == "__main__":
+    drive(TensorBoard)

@@ -1,0 +1,80 @@
+"""visdom: a server on 127.0.0.1 that holds its windows in memory, and writes them when it is told to save."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from bench.peers.driver import Log, Sizes, Tracker, drive
+
+
+class Visdom(Tracker):
+    """Append to a line with each call: one request of HTTP a metric."""
+
+    sizes = Sizes(calls=2000, ingest_one=1000, ingest_many=2000)
+
+    def serve(self) -> None:
+        """Serve on a free port. The scripts of its page, which it would download, are left out."""
+        from visdom.server.run_server import start_server
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        (self.folder / "port").write_text(str(port))
+        start_server(port=port, base_url="", bind_local=True, env_path=str(self.folder))
+
+    def begin(self, run: str) -> Log:
+        """Use an environment of the server's as a run."""
+        self._name = run
+        client = self._client(run)
+        client.delete_env(run)  # all measures share one server
+        line = client.line
+        step = -1
+
+        def log(values: Mapping[str, float]) -> None:
+            nonlocal step
+            step += 1
+            for name, value in values.items():
+                line(X=[step], Y=[value], win=name, env=run, update="append")
+
+        return log
+
+    def finish(self) -> None:
+        """Save the environment."""
+        self._client(self._name).save([self._name])
+
+    def read(self, run: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Ask the server for a window's data."""
+        window = self._client(run).get_window_data(win=metric, env=run)
+        if not window:
+            raise RuntimeError(f"the server knows no window {metric} in {run}")
+        found = json.loads(window) if isinstance(window, str) else window
+        data = found["content"]["data"][0]
+        return np.array(data["x"]).astype(int), np.array(data["y"])
+
+    def _client(self, run: str):
+        import visdom
+
+        port = self.folder / "port"
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return visdom.Visdom(
+                    server="http://127.0.0.1",
+                    port=int(port.read_text()),
+                    env=run,
+                    raise_exceptions=True,
+                    use_incoming_socket=False,
+                )
+            except (OSError, ValueError):  # the server is on its way
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    drive(Visdom)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contract import put, table
+
+from agnez.store import RunFile
+
+
+@pytest.fixture(scope="module")
+def values() -> np.ndarray:
+    return np.random.default_rng(3).normal(size=1_500_000)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray) -> RunFile:
+    file = RunFile(tmp_path_factory.mktemp("view") / "run.db", create=True)
+    put(file, table(loss=values[:1_490_000]))
+    with file.transaction():
+        rest = table(loss=values[1_490_000:])
+        file.append(type(rest)(rest.names, rest.metrics, rest.calls, rest.steps + 1_490_000, rest.values, rest.times))
+    return file
+
+
+@pytest.mark.parametrize("size", [30, 900, 3_000, 60_000, 700_000, 1_490_000])
+def test_any_range_shows_the_extremes_of_each_of_its_parts(file: RunFile, values: np.ndarray, size: int) -> None:
+    for first in np.random.default_rng(size).integers(0, len(values) - size, 6).tolist():
+        seen = file.view("loss", most=2000, first=first, last=first + size - 1)
+        assert min(size, 900) <= len(seen) <= 2000
+        assert seen.steps[[0, -1]].tolist() == [first, first + size - 1]
+        np.testing.assert_array_equal(seen.values, values[seen.steps])
+        parts = np.linspace(first, first + size, 11).astype(int)
+        margin = 3 * max(1024, size // 600)  # a part's own extreme may stand in a bucket that the next part ends
+        for begin, end in pairwise(parts.tolist()):
+            shown = seen.values[(seen.steps >= begin - margin) & (seen.steps < end + margin)]
+            assert shown.min() <= values[begin:end].min() and shown.max() >= values[begin:end].max()
+
+
+def test_a_single_value_that_is_not_finite_is_seen_among_millions(tmp_path: Path) -> None:
+    values = np.zeros(1_100_000)
+    values[777_777] = math.nan
+    with RunFile(tmp_path / "run.db", create=True) as file:
+        put(file, table(loss=values))
+        assert file.view("loss", most=100).steps[~np.isfinite(file.view("loss", most=100).values)].tolist() == [777_777]
