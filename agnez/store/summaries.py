@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from functools import lru_cache, partial
 
 from agnez.record import Summary
 from agnez.wire import dump
 
 _ENTRY = struct.Struct("<dqdqdqqqd")  # the fields of a Summary
 _LENGTH = struct.Struct("<I")
+_summary = partial(tuple.__new__, Summary)  # what Summary._make does, in a third of its time
 
 
 class PackedSummaries(Mapping[str, Summary]):
@@ -25,7 +27,7 @@ class PackedSummaries(Mapping[str, Summary]):
 
     def __init__(self, blob: bytes) -> None:
         self.blob = blob
-        self._places: dict[str, int] | None = None
+        self._places: Mapping[str, int] | None = None
 
     def __getitem__(self, metric: str) -> Summary:
         return Summary._make(_ENTRY.unpack_from(self.blob, self._offsets()[metric]))
@@ -63,15 +65,20 @@ class PackedSummaries(Mapping[str, Summary]):
     def _all(self) -> dict[str, Summary]:
         places = self._offsets()
         entries = memoryview(self.blob)[len(self.blob) - len(places) * _ENTRY.size :]
-        return dict(zip(places, map(Summary._make, _ENTRY.iter_unpack(entries)), strict=True))
+        return dict(zip(places, map(_summary, _ENTRY.iter_unpack(entries)), strict=True))
 
-    def _offsets(self) -> dict[str, int]:
+    def _offsets(self) -> Mapping[str, int]:
         if self._places is None:
             (length,) = _LENGTH.unpack_from(self.blob)
-            first = _LENGTH.size + length
-            names = json.loads(self.blob[_LENGTH.size : first])
-            self._places = {name: first + place * _ENTRY.size for place, name in enumerate(names)}
+            self._places = _offsets_of(self.blob[_LENGTH.size : _LENGTH.size + length])
         return self._places
+
+
+@lru_cache(maxsize=256)
+def _offsets_of(names: bytes) -> Mapping[str, int]:
+    """Return where the entry of each name begins. Runs of one project have the same names, nearly always."""
+    first = _LENGTH.size + len(names)
+    return {name: first + place * _ENTRY.size for place, name in enumerate(json.loads(names))}
 
 
 def pack(summaries: Mapping[str, Summary]) -> bytes:

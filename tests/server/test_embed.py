@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import socketio
+from serving import Client
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
@@ -363,7 +364,7 @@ def test_show_gives_a_frame(store_directory: Path) -> None:
 def _client(port: int, run: str, after: str = "0") -> Iterator[tuple[socketio.Client, dict[str, Any]]]:
     until(lambda: about(port))
     seen: dict[str, Any] = {"cursor": "0", "values": [], "runs": [], "resync": False}
-    client = socketio.Client(reconnection=False)
+    client = Client(reconnection=False)
 
     def take(message: bytes) -> None:
         points = wire.read_points(message)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import socketio
-from serving import add_run
+from serving import Client, add_run
 
 from agnez import wire
 from agnez.record import Batch, Finding, Point
@@ -27,7 +26,7 @@ class Page:
         self.told: list[tuple[str, Any]] = []
         self.points: list[wire.PointsMessage] = []
         self._news = threading.Condition()
-        self.client = socketio.Client(reconnection=False)
+        self.client = Client(reconnection=False)
         for event in ("runs", "cells", "findings", "points", "resync", "gone"):
             self.client.on(event, self._keeper(event), namespace="/live")
         self.client.connect(url, namespaces=["/live"], wait_timeout=20)
