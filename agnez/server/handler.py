@@ -61,17 +61,21 @@ class _Incoming(io.RawIOBase):
 
         Raises:
             TimeoutError: the time is up.
+            ConnectionError: the other side has gone, or the server closed it because it ends.
         """
         if self._left <= 0:
             return 0
         wait = self._deadline - time.monotonic()
         if wait <= 0:
             raise TimeoutError("the request took too long to come in")
-        self._connection.settimeout(wait)
         try:
+            self._connection.settimeout(wait)
             count = self._connection.recv_into(buffer)
-        finally:
             self._connection.settimeout(None)  # a websocket waits as long as it likes
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ConnectionAbortedError("the connection was closed") from error
         self._deadline += count / SLOWEST
         self._left -= count
         return count
