@@ -8,6 +8,7 @@ import { addressOf, readAddress } from "./address";
 import { goAlong } from "./clock.svelte";
 import { NO_POINTS } from "./columns";
 import { keepAll } from "./keep";
+import { Needs } from "./needs";
 import { pace } from "./pace";
 import { SeriesStore } from "./series.svelte";
 import { Thrift } from "./thrift";
@@ -27,6 +28,8 @@ export class Session {
   readonly runs = new SvelteMap<string, Run>();
   readonly cells = new SvelteMap<string, Cell>();
   readonly series = new SeriesStore();
+  /** The metrics that somebody looks at. */
+  readonly needs = new Needs();
   findings = $state.raw<readonly Finding[]>([]);
   connection = $state<Connection>("connecting");
   shown = $state<Shown>(undefined);

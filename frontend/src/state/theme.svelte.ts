@@ -1,56 +1,37 @@
 /** Light or dark: by the system, or by hand. */
 
 import { MediaQuery } from "svelte/reactivity";
+import type { ThemeChoice, View } from "./view.svelte";
 
 export type Theme = "light" | "dark";
-export type Choice = "system" | Theme;
 
-const KEY = "agnez-theme";
-const ORDER: readonly Choice[] = ["system", "light", "dark"];
+const ORDER: readonly ThemeChoice[] = ["system", "light", "dark"];
 
 export class ThemeState {
   readonly #dark = new MediaQuery("prefers-color-scheme: dark");
-  #choice = $state<Choice>(remembered());
+  readonly #view: View;
 
-  constructor() {
-    this.#apply();
+  constructor(view: View) {
+    this.#view = view;
   }
 
-  get choice(): Choice {
-    return this.#choice;
+  get choice(): ThemeChoice {
+    return this.#view.theme;
   }
 
   get theme(): Theme {
-    if (this.#choice !== "system") return this.#choice;
+    if (this.choice !== "system") return this.choice;
     return this.#dark.current ? "dark" : "light";
   }
 
   /** Go on to the next of system, light, dark. */
   next(): void {
-    this.#choice = ORDER[(ORDER.indexOf(this.#choice) + 1) % ORDER.length] ?? "system";
-    remember(this.#choice);
-    this.#apply();
+    this.#view.set({ theme: ORDER[(ORDER.indexOf(this.choice) + 1) % ORDER.length] ?? "system" });
   }
 
-  #apply(): void {
-    if (this.#choice === "system") delete document.documentElement.dataset["theme"];
-    else document.documentElement.dataset["theme"] = this.#choice;
-  }
-}
-
-// Storage can be forbidden by the browser: then the choice lasts as long as the page.
-function remembered(): Choice {
-  try {
-    return ORDER.find((each) => each === localStorage.getItem(KEY)) ?? "system";
-  } catch {
-    return "system";
-  }
-}
-
-function remember(choice: Choice): void {
-  try {
-    localStorage.setItem(KEY, choice);
-  } catch {
-    return;
+  /** Have the page's colours follow the choice; the colours of charts are read after that. */
+  apply(): void {
+    if (this.choice === "system") delete document.documentElement.dataset["theme"];
+    else document.documentElement.dataset["theme"] = this.choice;
   }
 }

@@ -1,15 +1,361 @@
-/** What the user points at and has zoomed to: shared by all charts of a run. */
+/** The user's view: what is set, shared by all charts and cells, kept in the address, with steps back and forth. */
 
-export type Interval = readonly [number, number];
+// Its maps and sets are read as they are: what changes is the record above them.
+/* eslint-disable svelte/prefer-svelte-reactivity */
+import type { View as CellView } from "../wire";
+import { addressOf } from "./address";
+import { readFragment, writeFragment } from "./fragment";
+import { History } from "./history";
+import {
+  alike,
+  DEFAULTS,
+  entered,
+  entry,
+  OF_A_RUN,
+  settingsOf,
+  toggled,
+  withChart,
+  type AxisKind,
+  type ChartSettings,
+  type Interval,
+  type Outlook,
+  type ScaleKind,
+  type Smoothing,
+  type ThemeChoice,
+} from "./outlook";
+import { pace } from "./pace";
+import { forget, recall, remember } from "./storage";
+
+export type { AxisKind, ChartSettings, Interval, Outlook, ScaleKind, Smoothing, ThemeChoice } from "./outlook";
+
+/** A browser takes no more than about three changes of the address a second. */
+const WRITE_MS = 350;
+const THEME = "agnez-theme";
+const OF_A_PROJECT = "agnez-view/";
+
+/** Names the run whose zoom a fragment speaks of: `/` alone shows whatever is newest. */
+const OF = "of=";
+
+type Keys = readonly (keyof Outlook)[];
 
 export class View {
-  /** The place on the x axis that the cursor is at, in the axis' unit. */
+  /** The place on the x axis that the cursor is at, in the axis' unit. It is nobody's setting, and not kept. */
   hover = $state<number | null>(null);
-  /** The part of the x axis that is shown; null for all of it. */
-  zoom = $state.raw<Interval | null>(null);
 
-  reset(): void {
-    this.hover = null;
-    this.zoom = null;
+  #now = $state.raw<Outlook>(DEFAULTS);
+  #steps = $state(0);
+  readonly #history = new History<Outlook>();
+  #unknown: readonly string[] = [];
+  /** The address' query when its fragment was read: that fragment is of the run that it names. */
+  #said: string | null = null;
+  /** The run that the fragment speaks of, where the query names none. */
+  #of: string | null = null;
+  #run: string | null | undefined = undefined;
+  #project: string | null = null;
+  /** What was set of runs that were shown before: who comes back finds it again. */
+  readonly #left = new Map<string | null, Partial<Outlook>>();
+  readonly #settings = new Map<string, ChartSettings>();
+  readonly #writing = pace(() => WRITE_MS);
+
+  constructor() {
+    this.#read(location.hash);
+    window.addEventListener("popstate", () => this.#follow());
+    window.addEventListener("pagehide", () => this.#writing.flush());
+    window.addEventListener("beforeunload", () => this.#writing.flush());
   }
+
+  // Each changes only when it does itself: what follows from it is not done again for every other setting.
+  readonly #zoom = $derived(this.#now.zoom);
+  readonly #linked = $derived(this.#now.linked);
+  readonly #pins = $derived(this.#now.pins);
+  readonly #x = $derived(this.#now.x);
+  readonly #smoothing = $derived(this.#now.smoothing);
+  readonly #scale = $derived(this.#now.scale);
+  readonly #robust = $derived(this.#now.robust);
+  readonly #followed = $derived(this.#now.follow);
+  readonly #overlays = $derived(this.#now.overlays);
+  readonly #hiddenList = $derived(this.#now.hidden);
+  readonly #hidden = $derived<ReadonlySet<string>>(new Set(this.#hiddenList));
+  readonly #filter = $derived(this.#now.filter);
+  readonly #search = $derived(this.#now.search);
+  readonly #collapsedList = $derived(this.#now.collapsed);
+  readonly #collapsed = $derived<ReadonlySet<string>>(new Set(this.#collapsedList));
+  readonly #pinned = $derived(this.#now.pinned);
+  readonly #open = $derived(this.#now.open);
+  readonly #theme = $derived(this.#now.theme);
+  readonly #views = $derived(this.#now.views);
+  readonly #sliders = $derived(this.#now.sliders);
+
+  /** The part of the x axis that is shown; null for all of it. */
+  get zoom(): Interval | null {
+    return this.#zoom;
+  }
+  set zoom(zoom: Interval | null) {
+    this.set({ zoom });
+  }
+  /** Whether a range selected in one chart applies to all. */
+  get linked(): boolean {
+    return this.#linked;
+  }
+  /** Places on the x axis that stay marked. */
+  get pins(): readonly number[] {
+    return this.#pins;
+  }
+  get x(): AxisKind {
+    return this.#x;
+  }
+  get smoothing(): Smoothing {
+    return this.#smoothing;
+  }
+  get scale(): ScaleKind {
+    return this.#scale;
+  }
+  get robust(): boolean {
+    return this.#robust;
+  }
+  get follow(): boolean {
+    return this.#followed;
+  }
+  /** The ids of the runs that are laid over the charts. */
+  get overlays(): readonly string[] {
+    return this.#overlays;
+  }
+  /** The ids of the runs whose lines are switched off. */
+  get hidden(): ReadonlySet<string> {
+    return this.#hidden;
+  }
+  /** The filter of the list of runs. */
+  get filter(): string {
+    return this.#filter;
+  }
+  /** The filter of the metrics. */
+  get search(): string {
+    return this.#search;
+  }
+  /** The sections that are folded. */
+  get collapsed(): ReadonlySet<string> {
+    return this.#collapsed;
+  }
+  /** The keys of the cells that stand on top; `keyOf` makes a key of a cell's id. */
+  get pinned(): readonly string[] {
+    return this.#pinned;
+  }
+  /** The key of the cell that fills the screen. */
+  get open(): string | null {
+    return this.#open;
+  }
+  get theme(): ThemeChoice {
+    return this.#theme;
+  }
+  /** How far the page is scrolled. */
+  get scroll(): number {
+    return this.#now.scroll;
+  }
+  get canUndo(): boolean {
+    return (void this.#steps, this.#history.canUndo);
+  }
+  get canRedo(): boolean {
+    return (void this.#steps, this.#history.canRedo);
+  }
+
+  /** What a cell is called here: the same in every run of a project, whose cells bear the run before their own word. */
+  keyOf(cell: string): string {
+    return typeof this.#run === "string" && cell.startsWith(`${this.#run}.`) ? cell.slice(this.#run.length + 1) : cell;
+  }
+
+  /** The settings that a chart is drawn by: the same object as long as they are the same. */
+  chart(cell: string): ChartSettings {
+    const key = this.keyOf(cell);
+    const now = settingsOf(this.#now, key);
+    const before = this.#settings.get(key);
+    if (before !== undefined && sameSettings(before, now)) return before;
+    this.#settings.set(key, now);
+    return now;
+  }
+
+  /** Tell whether a chart has a setting of its own. */
+  own(cell: string): Partial<ChartSettings> {
+    return entry(this.#now.charts, this.keyOf(cell)) ?? {};
+  }
+
+  /** Set what one chart has of its own; the zoom of linked charts is that of all. */
+  setChart(cell: string, patch: Partial<ChartSettings>): void {
+    this.change(withChart(this.#now, this.keyOf(cell), patch), `${cell} ${Object.keys(patch).join(" ")}`);
+  }
+
+  /** Let a chart be drawn as all are. */
+  resetChart(cell: string): void {
+    this.change({ ...this.#now, charts: entered(this.#now.charts, this.keyOf(cell), null) }, `${cell} reset`);
+  }
+
+  /** Whether a cell is shown live or as a figure; null where the user chose neither. */
+  cellView(cell: string): CellView | null {
+    return entry(this.#views, this.keyOf(cell)) ?? null;
+  }
+
+  setCellView(cell: string, view: CellView | null): void {
+    this.set({ views: entered(this.#now.views, this.keyOf(cell), view) });
+  }
+
+  /** Where the slider of a cell stands; null where it follows the newest. */
+  slider(cell: string): number | null {
+    return entry(this.#sliders, this.keyOf(cell)) ?? null;
+  }
+
+  setSlider(cell: string, at: number | null): void {
+    this.set({ sliders: entered(this.#now.sliders, this.keyOf(cell), at) }, `slide ${cell}`);
+  }
+
+  /** Set some of the view; `kind` names what is one step where it comes in a burst. */
+  set(patch: Partial<Outlook>, kind: string = Object.keys(patch).sort().join(" ")): void {
+    this.change({ ...this.#now, ...patch }, kind);
+  }
+
+  /** Lay a run over the charts, or take it away. */
+  toggleOverlay(run: string): void {
+    this.set({ overlays: toggled(this.overlays, run) }, `over ${run}`);
+  }
+
+  /** Switch the lines of a run off, or on again. */
+  toggleHidden(run: string): void {
+    this.set({ hidden: toggled(this.#hiddenList, run) }, `hide ${run}`);
+  }
+
+  /** Fold a section, or unfold it. */
+  toggleCollapsed(section: string): void {
+    this.set({ collapsed: toggled(this.#collapsedList, section) }, `fold ${section}`);
+  }
+
+  /** Put a cell on top, or back to its place. */
+  togglePinned(cell: string): void {
+    this.set({ pinned: toggled(this.pinned, this.keyOf(cell)) }, `pin ${cell}`);
+  }
+
+  /** Note how far the page is scrolled: kept, and no step of its own. */
+  noteScroll(scroll: number): void {
+    if (scroll === this.#now.scroll) return;
+    this.#now = { ...this.#now, scroll };
+    this.#write();
+  }
+
+  /** The one way in which a view becomes another: it can be taken back, and the address says it. */
+  change(next: Outlook, kind: string): void {
+    if (alike(next, this.#now)) return;
+    this.#history.note(this.#now, kind, performance.now());
+    this.#take(next);
+  }
+
+  /** Take the last change back. */
+  undo(): boolean {
+    return this.#step(this.#history.undo(this.#now));
+  }
+
+  /** Make the change again that was taken back. */
+  redo(): boolean {
+    return this.#step(this.#history.redo(this.#now));
+  }
+
+  /** Set everything as it was at first, but for the colours. */
+  resetAll(): void {
+    this.change({ ...DEFAULTS, theme: this.theme, scroll: this.scroll }, "reset");
+  }
+
+  /**
+   * Show another run, or the cells without one. An address that says something counts; else what is set of a project goes
+   * along to its other runs, and what is set of a run waits for its return.
+   */
+  enter(run: string | null, project: string | null): void {
+    const [from, before] = [this.#run, this.#project];
+    this.#run = run;
+    this.#project = project;
+    if (from === run) return;
+    this.hover = null;
+    this.#history.clear();
+    if (from !== undefined) this.#left.set(from, picked(this.#now, OF_A_RUN));
+    const said = this.#said === location.search;
+    this.#said = null;
+    const own = { ...picked(DEFAULTS, OF_A_RUN), ...this.#left.get(run) };
+    if (said) this.#take(this.#of === null || this.#of === run ? this.#now : { ...this.#now, ...own });
+    else if (from !== undefined && before === project) this.#take({ ...this.#now, ...own });
+    else this.#take({ ...DEFAULTS, ...this.#ofProject(), theme: this.#now.theme, ...own });
+  }
+
+  /** The address of all that is shown, for another's browser. */
+  link(): string {
+    const query = this.#run === undefined ? location.search : addressOf(this.#run);
+    return `${location.origin}/${query}${writeFragment(this.#now, this.#unknown)}`;
+  }
+
+  #step(to: Outlook | undefined): boolean {
+    if (to === undefined) return false;
+    this.#take({ ...to, scroll: this.#now.scroll });
+    return true;
+  }
+
+  #take(next: Outlook): void {
+    if (next.theme !== this.#now.theme) rememberTheme(next.theme);
+    this.#now = next;
+    this.#steps++;
+    this.#write();
+  }
+
+  #read(fragment: string): void {
+    const { set, unknown } = readFragment(fragment);
+    this.#of = unknown.find((part) => part.startsWith(OF))?.slice(OF.length) ?? null;
+    this.#unknown = unknown.filter((part) => !part.startsWith(OF));
+    this.#said = fragment.length > 1 ? location.search : null;
+    this.#now = { ...DEFAULTS, theme: rememberedTheme(), ...set };
+    this.#steps++;
+  }
+
+  /** Take what an address says that the user went to. */
+  #follow(): void {
+    if (location.hash !== this.#fragment()) this.#read(location.hash);
+  }
+
+  #fragment(): string {
+    const ofRun = typeof this.#run === "string" && location.search === "" && !OF_A_RUN.every((key) => alike(this.#now[key], DEFAULTS[key]));
+    return writeFragment(this.#now, ofRun ? [...this.#unknown, `${OF}${this.#run}`] : this.#unknown);
+  }
+
+  #ofProject(): Partial<Outlook> {
+    return readFragment(recall(`${OF_A_PROJECT}${this.#project ?? ""}`) ?? "").set;
+  }
+
+  #write(): void {
+    this.#writing.take(() => {
+      const fragment = this.#fragment();
+      if (fragment !== location.hash) replaceAddress(fragment);
+      if (this.#run === undefined) return;
+      const lasting = writeFragment({ ...this.#now, ...picked(DEFAULTS, OF_A_RUN), theme: DEFAULTS.theme });
+      remember(`${OF_A_PROJECT}${this.#project ?? ""}`, lasting);
+    });
+  }
+}
+
+function picked(outlook: Outlook, keys: Keys): Partial<Outlook> {
+  return Object.fromEntries(keys.map((key) => [key, outlook[key]]));
+}
+
+function sameSettings(a: ChartSettings, b: ChartSettings): boolean {
+  return (Object.keys(a) as (keyof ChartSettings)[]).every((name) => alike(a[name], b[name]));
+}
+
+/** A browser refuses what comes too often: then the next change says this one, too. */
+function replaceAddress(fragment: string): void {
+  try {
+    history.replaceState(history.state, "", `${location.pathname}${location.search}${fragment}`);
+  } catch {
+    return;
+  }
+}
+
+function rememberedTheme(): ThemeChoice {
+  const theme = recall(THEME);
+  return theme === "light" || theme === "dark" ? theme : "system";
+}
+
+function rememberTheme(theme: ThemeChoice): void {
+  if (theme === "system") forget(THEME);
+  else remember(THEME, theme);
 }

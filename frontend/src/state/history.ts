@@ -1,0 +1,55 @@
+/** Steps back and forth: what was, newest last. What follows soon on its like is one step with it. */
+
+const MOST_STEPS = 200;
+/** Changes of one kind that come closer than this are one: the notches of a wheel, the letters of a word. */
+const BURST_MS = 700;
+
+export class History<T> {
+  #past: readonly T[] = [];
+  #future: readonly T[] = [];
+  #kind: string | null = null;
+  #at = -Infinity;
+
+  get canUndo(): boolean {
+    return this.#past.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.#future.length > 0;
+  }
+
+  /** Note what was before a change. `at` is in milliseconds. */
+  note(before: T, kind: string, at: number): void {
+    const goesOn = kind === this.#kind && at - this.#at < BURST_MS && this.#past.length > 0;
+    if (!goesOn) this.#past = [...this.#past.slice(1 - MOST_STEPS), before];
+    this.#future = [];
+    this.#kind = kind;
+    this.#at = at;
+  }
+
+  /** Go a step back from what is now; undefined where there is none. */
+  undo(now: T): T | undefined {
+    const before = this.#past.at(-1);
+    if (before === undefined) return undefined;
+    this.#past = this.#past.slice(0, -1);
+    this.#future = [...this.#future, now];
+    this.#kind = null;
+    return before;
+  }
+
+  /** Go a step forth again. */
+  redo(now: T): T | undefined {
+    const after = this.#future.at(-1);
+    if (after === undefined) return undefined;
+    this.#future = this.#future.slice(0, -1);
+    this.#past = [...this.#past, now];
+    this.#kind = null;
+    return after;
+  }
+
+  /** Forget all steps. */
+  clear(): void {
+    this.#past = this.#future = [];
+    this.#kind = null;
+  }
+}

@@ -1,0 +1,131 @@
+/** What a user has set of the page: one frozen record, so that a step back is the record before. */
+
+import type { View as CellView } from "../wire";
+
+export type Interval = readonly [number, number];
+/** What the x axis of the charts counts; `auto` takes epochs where a run tells of them, else steps. */
+export type AxisKind = "auto" | "step" | "epoch" | "time" | "relative" | `metric:${string}`;
+export type SmoothingKind = "none" | "ema" | "time" | "gauss" | "median";
+export type ScaleKind = "linear" | "log";
+export type ThemeChoice = "system" | "light" | "dark";
+
+/** How curves are smoothed; `amount` from 0 (not at all) to 1. */
+export interface Smoothing {
+  readonly kind: SmoothingKind;
+  readonly amount: number;
+}
+
+/** How a chart is drawn: the page's settings, or what a chart has of its own in their place. */
+export interface ChartSettings {
+  /** The part of the x axis that is shown, in its unit; null for all of it. */
+  readonly zoom: Interval | null;
+  /** The part of the y axis that is shown; null for what the curves need. */
+  readonly y: Interval | null;
+  readonly x: AxisKind;
+  readonly smoothing: Smoothing;
+  readonly scale: ScaleKind;
+  /** Whether outliers are left out of the range of y. */
+  readonly robust: boolean;
+  /** Whether a zoomed chart moves on with the head of a live run. */
+  readonly follow: boolean;
+  /** The metrics whose lines are switched off. */
+  readonly muted: readonly string[];
+}
+
+export interface Outlook extends ChartSettings {
+  /** Whether a range selected in one chart applies to all. */
+  readonly linked: boolean;
+  /** Places on the x axis that the user has pinned the crosshair to. */
+  readonly pins: readonly number[];
+  /** The ids of the runs that are laid over the charts, in the order in which they were. */
+  readonly overlays: readonly string[];
+  /** The ids of the runs whose lines are switched off. */
+  readonly hidden: readonly string[];
+  /** The filter of the list of runs. */
+  readonly filter: string;
+  /** The filter of the metrics: words, or a regular expression between slashes. */
+  readonly search: string;
+  /** The sections that are folded, by their prefix. */
+  readonly collapsed: readonly string[];
+  /** The keys of the cells that stand on top. */
+  readonly pinned: readonly string[];
+  /** The key of the cell that fills the screen. */
+  readonly open: string | null;
+  readonly theme: ThemeChoice;
+  /** How far the page is scrolled, in pixels. */
+  readonly scroll: number;
+  /** What single charts have of their own, by the key of their cell. */
+  readonly charts: Readonly<Record<string, Partial<ChartSettings>>>;
+  /** Whether a cell is shown live or as a figure, where the user chose. */
+  readonly views: Readonly<Record<string, CellView>>;
+  /** Where the sliders of cells stand (the step that is shown); a cell whose slider follows the newest has none. */
+  readonly sliders: Readonly<Record<string, number>>;
+}
+
+export const DEFAULTS: Outlook = {
+  zoom: null,
+  y: null,
+  x: "auto",
+  smoothing: { kind: "none", amount: 0.6 },
+  scale: "linear",
+  robust: false,
+  follow: true,
+  muted: [],
+  linked: true,
+  pins: [],
+  overlays: [],
+  hidden: [],
+  filter: "",
+  search: "",
+  collapsed: [],
+  pinned: [],
+  open: null,
+  theme: "system",
+  scroll: 0,
+  charts: {},
+  views: {},
+  sliders: {},
+};
+
+/** What is said of one run, and means nothing to another. */
+export const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders"] as const satisfies readonly (keyof Outlook)[];
+
+/** The settings of a chart: its own, else the page's. The zoom of linked charts is the page's. */
+export function settingsOf(outlook: Outlook, key: string): ChartSettings {
+  const own = entry(outlook.charts, key) ?? {};
+  const { zoom, x, smoothing, scale, robust, follow } = outlook;
+  // Values of one chart say nothing of another's: the range of y and what is muted are never shared.
+  const shared: ChartSettings = { zoom, y: null, x, smoothing, scale, robust, follow, muted: [] };
+  return { ...shared, ...own, ...(outlook.linked ? { zoom } : {}) };
+}
+
+/** Set what one chart has of its own; a setting that equals the page's is not its own any more. */
+export function withChart(outlook: Outlook, key: string, patch: Partial<ChartSettings>): Outlook {
+  const { zoom, ...own } = patch;
+  const next = outlook.linked && zoom !== undefined ? { ...outlook, zoom } : outlook;
+  const wanted: Partial<ChartSettings> = { ...entry(next.charts, key), ...(outlook.linked ? own : patch) };
+  const shared = settingsOf({ ...next, charts: {} }, key);
+  const kept = Object.entries(wanted).filter(([name, value]) => !alike(value, shared[name as keyof ChartSettings]));
+  return { ...next, charts: entered(next.charts, key, kept.length > 0 ? Object.fromEntries(kept) : null) };
+}
+
+/** An entry of a record; undefined where there is none, also by the names that every object has. */
+export function entry<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** A record with one entry set, or taken out (null). */
+export function entered<T>(record: Readonly<Record<string, T>>, key: string, value: T | null): Readonly<Record<string, T>> {
+  const others = Object.entries(record).filter(([each]) => each !== key);
+  return Object.fromEntries(value === null ? others : [...others, [key, value]]);
+}
+
+/** A list with an item added, or without it if it was there. */
+export function toggled(list: readonly string[], item: string): readonly string[] {
+  return list.includes(item) ? list.filter((each) => each !== item) : [...list, item];
+}
+
+/** Tell whether two settings say the same: they are plain data. */
+export function alike(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
