@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agnez.errors import BadValueError
@@ -29,7 +29,8 @@ class Text(str):
 class Query:
     """Hold a query that was read: `matches` tests a record; `limit` None means all; `select` None means whole records.
 
-    `pinned` holds the fields that must equal one string, so that a service can read less.
+    `pinned` holds the fields that must equal one string, so that a service can read less. `filters` is what `matches`
+    was made of, for who finds another way to the same answer.
     """
 
     matches: Test
@@ -38,6 +39,7 @@ class Query:
     skip: int
     select: tuple[str, ...] | None
     pinned: Mapping[str, str]
+    filters: Mapping[str, Json]
 
     def sorted(self, records: Iterable[Record]) -> list[Record]:
         """Return the records that match, in the order asked for; ties keep the order they came in."""
@@ -50,6 +52,11 @@ class Query:
         """Return of the records that match, in their order, those that `$skip` and `$limit` leave."""
         end = None if self.limit is None else self.skip + self.limit
         return self.sorted(records)[self.skip : end]
+
+    def within(self, name: str, value: str) -> Query:
+        """Return the query narrowed to the records that have one text in a field."""
+        filters: dict[str, Json] = {"$and": [{name: value}, self.filters]}
+        return replace(self, matches=_all_of(filters), pinned={**self.pinned, name: value}, filters=filters)
 
     def trimmed(self, record: Record) -> Record:
         """Return what `$select` asks for of a record, and its `_id`."""
@@ -82,6 +89,7 @@ def read(raw: Json) -> Query:
         skip=_count("$skip", skip),
         select=_select(select),
         pinned={name: str(value) for name, value in fields.items() if isinstance(value, str)},
+        filters=fields,
     )
 
 

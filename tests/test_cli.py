@@ -47,6 +47,12 @@ def test_every_command_has_help_with_its_options(command: str) -> None:
     assert "--dir" in result.output or command == "copy"
 
 
+@pytest.mark.parametrize("pages", ["", "10", "0:5", "9:3", "a:b", "1:2:3", "-1:5"])
+def test_pages_are_two_numbers(pages: str) -> None:
+    result = agnez("server", "--paginate", pages)
+    assert result.exit_code == 2 and "is not two numbers such as 10:100" in result.output
+
+
 def test_runs_lists_what_matters_newest_first(store: Store) -> None:
     run(store, "aaa", created=1_700_000_000_000_000)
     run(store, "bbb", created=1_800_000_000_000_000, progress=Progress(epoch=3, epochs=10), project="letters")

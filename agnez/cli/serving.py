@@ -13,25 +13,45 @@ from agnez.cli.store import DIRECTORY
 from agnez.errors import PortError
 
 
+def _pages(text: str) -> tuple[int, int]:
+    first, _, most = text.partition(":")
+    if not (first.isdecimal() and most.isdecimal() and 0 < int(first) <= int(most)):
+        raise click.BadParameter(f"{text!r} is not two numbers such as 10:100, the first not above the second")
+    return int(first), int(most)
+
+
 @click.command()
 @DIRECTORY
 @click.option("--port", type=click.IntRange(1, 65535), help="The port; by default 3000, or the next free one.")
+@click.option(
+    "--paginate",
+    type=_pages,
+    metavar="DEFAULT:MAX",
+    help="Have the services answer `find` in pages: so many records where no $limit is asked for, and at the most.",
+)
 @click.option(
     "--static",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder whose files are served too, so that ./images/x.gif resolves.",
 )
 @click.option("--open/--no-open", "open_browser", default=False, help="Open a tab in the browser.")
-def server(directory: Path | None, port: int | None, static: Path | None, open_browser: bool) -> None:
+def server(
+    directory: Path | None,
+    port: int | None,
+    paginate: tuple[int, int] | None,
+    static: Path | None,
+    open_browser: bool,
+) -> None:
     """Serve everything that was recorded, and what is being recorded now, until Ctrl-C."""
     from agnez.server.embed import Serving
+    from agnez.server.service import Pagination
     from agnez.server.tab import open_tab
     from agnez.store import Store
 
     here = settings.read(directory, port)
     store = Store(here.directory)
     listener = _listen(here.port, exactly=port is not None)
-    serving = Serving(store, listener, static=static)
+    serving = Serving(store, listener, static=static, pagination=Pagination(*paginate) if paginate else None)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     serving.start()
     click.echo(f"agnez: the dashboard is at {url} (store {here.directory}); Ctrl-C ends it")

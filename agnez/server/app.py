@@ -21,14 +21,14 @@ from agnez import wire
 from agnez._version import __version__
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
-from agnez.record import CellRecord, Json
+from agnez.record import Json
 from agnez.render import asset_path, localise
 from agnez.server import feathers, rest, series
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
 from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
-from agnez.server.service import Pagination, Service
-from agnez.server.values import Values
+from agnez.server.service import Announce, Pagination, Service, Services
+from agnez.server.values import CellsOfRun, Values
 from agnez.server.viewers import Viewers
 from agnez.store import Store, media
 
@@ -46,16 +46,16 @@ _ASSETS = Path(str(files("agnez.server").joinpath("assets")))
 class Application:
     """Hold a server that nobody serves yet.
 
-    `wsgi` is what to serve. `announce` tells the clients of `values` of a change that another process made; hold
-    `values.announcing` from reading that change until it is announced, or it may overtake a newer one. `viewers` counts
-    the open pages; who knows them puts its counter here.
+    `wsgi` is what to serve. `announce` tells the clients of a service of a change that another process made; hold
+    `values.announcing` from reading a cell's change until it is announced, or it may overtake a newer one. `viewers`
+    counts the open pages; who knows them puts its counter here.
     """
 
     flask: Flask
     socketio: SocketIO
     values: Values
     wsgi: WSGIApplication
-    announce: Callable[[str, CellRecord], None]
+    announce: Announce
     sockets: Viewers
     origin: str
     viewers: Callable[[], int] = lambda: 0
@@ -72,21 +72,22 @@ def create_app(
     """Build the server of a store.
 
     `static` is a folder whose files are served where nothing else answers; `hosts` are the names, beside the
-    loopback's, under which the server may be called. `pagination` has `find` on `values` answer in pages, and `multi`
-    off refuses changes of many cells at once.
+    loopback's, under which the server may be called. `pagination` has `find` of every service answer in pages, and
+    `multi` off refuses changes of many cells at once.
     """
     flask = Flask("agnez.server", static_folder=None, template_folder=str(files("agnez.templates")))
     socketio = _sockets(flask)
     origin = f"server-{uuid.uuid4().hex}"
     viewers = Viewers(socketio.server, largest=rest.LARGEST_BODY)
-    announce = feathers.announcer(viewers, "values")
+    announce = feathers.announcer(viewers)
     values = Values(store, announce, origin, pagination=pagination, multi=multi)
-    services: Mapping[str, Service] = {
+    named: Mapping[str, Service] = {
         "values": values,
-        "runs": Runs(store),
-        "projects": projects(store),
-        "findings": findings(store),
+        "runs": Runs(store, pagination),
+        "projects": projects(store, pagination),
+        "findings": findings(store, pagination),
     }
+    services = Services(named, {("runs", "cells"): lambda run: CellsOfRun(values, store, run)})
     feathers.install(socketio.server, services)
     rest.install(flask, services)
     app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin)

@@ -13,8 +13,7 @@ from socketio.packet import EVENT, Packet
 from agnez import query
 from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Json
-from agnez.server.service import METHODS, Call, Method, Service, error_object, perform
-from agnez.server.values import Announce
+from agnez.server.service import METHODS, Announce, Call, Method, Service, Services, error_object, perform
 from agnez.server.viewers import Viewers
 
 _PACKETS_OF_A_POST = 10_000
@@ -32,7 +31,7 @@ _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
 }
 
 
-def install(server: socketio.Server, services: Mapping[str, Service]) -> None:
+def install(server: socketio.Server, services: Services) -> None:
     """Answer the six methods of each service on the namespace `/`."""
     # The official client sends all that it has in one go, and past 16 packets python-engineio hangs up. It reads this
     # from the class.
@@ -43,9 +42,9 @@ def install(server: socketio.Server, services: Mapping[str, Service]) -> None:
     server.on(_UNREADABLE, lambda *_: error_object(BadValueError("The arguments are not JSON")), namespace="/")
 
 
-def announcer(viewers: Viewers, path: str) -> Announce:
-    """Return what tells every client of a change in the service `path`."""
-    return lambda event, record: viewers.tell(f"{path} {event}", record)
+def announcer(viewers: Viewers) -> Announce:
+    """Return what tells every client of a change in a service."""
+    return lambda path, event, record: viewers.tell(f"{path} {event}", record)
 
 
 class _Reader:
@@ -90,7 +89,7 @@ def _event(data: object) -> object:
     return data if isinstance(data, list) and data and isinstance(data[0], str) else [_UNREADABLE]
 
 
-def _handle(services: Mapping[str, Service], method: Method, _: str, *arguments: Json) -> tuple[None, Json] | Json:
+def _handle(services: Services, method: Method, _: str, *arguments: Json) -> tuple[None, Json] | Json:
     """Do a call and return what its ack bears: nothing and the result, or the error."""
     try:
         service = _service(services, arguments[0] if arguments else None)
@@ -99,8 +98,8 @@ def _handle(services: Mapping[str, Service], method: Method, _: str, *arguments:
         return error_object(error)
 
 
-def _service(services: Mapping[str, Service], path: Json) -> Service:
-    service = services.get(path.strip("/")) if isinstance(path, str) else None
+def _service(services: Services, path: Json) -> Service:
+    service = services.at(path) if isinstance(path, str) else None
     if service is None:
         raise NotFoundError(f"Service '{path}' not found" if isinstance(path, str) else "Invalid service path")
     return service

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from agnez.record import CellRecord, Finding, Json
+from agnez.server.news import RecordNews
 from agnez.server.outlet import Outlet, Viewer
 from agnez.store import Cells, Change
 from agnez.store import cursor as cursors
@@ -90,9 +91,9 @@ class FollowedCells:
             else:
                 self._known.add(change.id)
             if change.origin != self._origin and change.record is not None:
-                self._outlet.announce("patched" if known else "created", change.record)
+                self._outlet.announce("values", "patched" if known else "created", change.record)
             elif change.origin != self._origin and known:
-                self._outlet.announce("removed", {"_id": change.id})
+                self._outlet.announce("values", "removed", {"_id": change.id})
 
     def _tell_cells(self, viewers: Sequence[Viewer], changes: list[Change]) -> None:
         changed: Json = [_light(change) for change in changes if change.record is not None]
@@ -124,7 +125,7 @@ class FollowedRun(FollowedCells):
         super().__init__(reader.id, reader.own.cells, reader.own.version, outlet, origin, announcing)
         self._reader = reader
         self._findings: tuple[Finding, ...] = ()
-        self._findings_old = True
+        self._findings_news = RecordNews("findings", outlet.announce)
         self._versions: tuple[int, ...] = ()
         self._end = cursors.START
         self._looked = -_LOOK_SECONDS
@@ -136,22 +137,27 @@ class FollowedRun(FollowedCells):
         self._reader.keep_recent(False)
         self._reader.close()
 
+    def skip_past(self) -> None:
+        """Take what is there for known: it is no news to anyone."""
+        super().skip_past()
+        self._findings = tuple(self._reader.own.findings())
+        self._findings_news.look(map(finding_record, self._findings), silently=True)
+
     def look(self, viewers: Sequence[Viewer]) -> None:
-        """Tell the clients of the service, and the viewers, what is new."""
+        """Tell the clients of the services, and the viewers, what is new."""
         moved = self._look_at_cells(viewers)
-        self._findings_old = self._findings_old or moved
+        self._look_at_findings(viewers, moved)
         if bool(viewers) != self._watched:
             self._watched = bool(viewers)
             self._reader.keep_recent(self._watched)
         if viewers:
-            self._tell_findings(viewers)
             self._tell_points(viewers)
 
-    def _tell_findings(self, viewers: Sequence[Viewer]) -> None:
-        news = False
-        if self._findings_old:
-            findings = tuple(self._reader.own.findings())
-            news, self._findings, self._findings_old = findings != self._findings, findings, False
+    def _look_at_findings(self, viewers: Sequence[Viewer], moved: bool) -> None:
+        findings = tuple(self._reader.own.findings()) if moved else self._findings
+        news, self._findings = findings != self._findings, findings
+        if news:
+            self._findings_news.look(map(finding_record, findings))
         lacking = [viewer for viewer in viewers if news or viewer.fresh]
         if lacking:
             self._outlet.send(lacking, "findings", [finding_record(each) for each in self._findings])

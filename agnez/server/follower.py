@@ -17,8 +17,10 @@ from dataclasses import replace
 from agnez.errors import NotFoundError, StoreError
 from agnez.record import Json, RunInfo
 from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run
+from agnez.server.news import RunNews
 from agnez.server.outlet import Outlet, Viewer
 from agnez.store import RunReader, Store
+from agnez.store.catalog import project_record
 from agnez.store.life import Observer
 from agnez.wire import run_record
 
@@ -54,6 +56,7 @@ class Follower:
         self._observed = -IDLE_SECONDS
         self._catalog = store.catalog()
         self._catalog_version = -1
+        self._news = RunNews(outlet.announce, lambda: map(project_record, self._catalog.projects()), self._began)
         self._catalog_revision = 0
         self._followed: dict[str | None, FollowedCells] = {}
         self._thread = threading.Thread(target=self._work, name="agnez-follower", daemon=True)
@@ -98,13 +101,14 @@ class Follower:
         if rest > 0 and not self._stopping:
             time.sleep(rest)
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(TICK_SECONDS if self._outlet.viewers() else IDLE_SECONDS)
+        self._wake.wait(IDLE_SECONDS if self._alone else TICK_SECONDS)
         self._wake.clear()
 
     def _tick(self) -> None:
         viewers = self._reading()
         fresh = [viewer for viewer in viewers if viewer.fresh]
         changed, gone = self._look_at_catalog()
+        self._news.look(changed, gone, time.monotonic())
         self._tell_runs(viewers, changed, gone)
         by_run = group_by_run(viewers)
         for run in self._to_follow(by_run):

@@ -11,8 +11,10 @@ from flask import request
 from flask_socketio import Namespace, SocketIO
 
 from agnez.errors import BadValueError
-from agnez.record import CellRecord, Json
+from agnez.query import Record
+from agnez.record import Json
 from agnez.server.outlet import Viewer
+from agnez.server.service import Announce
 from agnez.store import cursor as cursors
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ def _sid() -> str:
 class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
     """Keep the pages that are open, and send to them. `wake` has the follower look at a page that is new."""
 
-    def __init__(self, socketio: SocketIO, announce: Callable[[str, CellRecord], None]) -> None:
+    def __init__(self, socketio: SocketIO, announce: Announce) -> None:
         super().__init__(NAMESPACE)
         self._socketio = socketio
         self._announce = announce
@@ -85,9 +87,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         if viewers:
             self._socketio.server.emit(event, payload, to=[viewer.sid for viewer in viewers], namespace=NAMESPACE)
 
-    def announce(self, event: str, record: CellRecord) -> None:
-        """Tell the clients of the `values` service of a change."""
-        self._announce(event, record)
+    def announce(self, path: str, event: str, record: Record) -> None:
+        """Tell the clients of a service of a change."""
+        self._announce(path, event, record)
 
     def say_goodbye(self, timeout: float) -> None:
         """Tell the pages that the process ends, and wait until each has what it needs; `timeout` is in seconds."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agnez.record import CellRecord, Json
+from agnez.query import Record
+from agnez.record import Json
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +44,6 @@ class Outlet(Protocol):
         """Send one message to some viewers."""
         ...
 
-    def announce(self, event: str, record: CellRecord) -> None:
-        """Tell every client of the `values` service of a change."""
+    def announce(self, path: str, event: str, record: Record) -> None:
+        """Tell every client of a service of a change."""
         ...

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from agnez.errors import NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.service import one, page
+from agnez.server.service import Pagination, one, page
 from agnez.store import Store
+from agnez.store.catalog import project_record
 from agnez.store.life import seen
 from agnez.store.reader import RunReader
 from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_record
@@ -17,12 +18,13 @@ from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_re
 class Records:
     """Serve records that are made at each call: `every` makes those that a query may concern."""
 
-    def __init__(self, every: Callable[[Query], Iterable[Record]]) -> None:
+    def __init__(self, every: Callable[[Query], Iterable[Record]], pagination: Pagination | None = None) -> None:
         self._every = every
+        self._pagination = pagination
 
     def find(self, query: Query) -> Json:
         """Return the records that match."""
-        return page(self._every(query), query)
+        return page(self._every(query), query, self._pagination, told=whole_run_record)
 
     def get(self, id: str, query: Query) -> Record:
         """Return one record.
@@ -39,15 +41,13 @@ class Records:
 class Runs(Records):
     """Serve the runs of a store, newest first. The index answers, and no run's file is opened for a list."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pagination: Pagination | None = None) -> None:
+        # The summaries of those that do not match are not looked at.
         super().__init__(
-            lambda query: (lazy_run_record(seen(info)) for info in store.runs(query.pinned.get("project")))
+            lambda query: (lazy_run_record(seen(info)) for info in store.runs(query.pinned.get("project"))),
+            pagination,
         )
         self._store = store
-
-    def find(self, query: Query) -> Json:
-        """Return the runs that match; the summaries of others are not looked at."""
-        return [whole_run_record(query.trimmed(record)) for record in query.picked(self._every(query))]
 
     def get(self, id: str, query: Query) -> Record:
         """Return one run as its own files have it, with summaries as new as its points.
@@ -59,20 +59,19 @@ class Runs(Records):
             return query.trimmed(one(run_record(seen(reader.info())), query))
 
 
-def projects(store: Store) -> Records:
+def projects(store: Store, pagination: Pagination | None = None) -> Records:
     """Serve the projects of a store: `_id` is the name, `runs` counts, `newest` is the run that was made last."""
-    return Records(lambda _: _projects(store))
+    return Records(lambda _: _projects(store), pagination)
 
 
-def findings(store: Store) -> Records:
+def findings(store: Store, pagination: Pagination | None = None) -> Records:
     """Serve what the diagnosis found, in one run where the query names it."""
-    return Records(lambda query: _findings(store, query.pinned.get("run")))
+    return Records(lambda query: _findings(store, query.pinned.get("run")), pagination)
 
 
 def _projects(store: Store) -> Iterable[Record]:
     with store.catalog() as catalog:
-        found = catalog.projects()
-    return ({"_id": each.name, "newest": each.newest, "created": each.created, "runs": each.runs} for each in found)
+        return map(project_record, catalog.projects())
 
 
 def _findings(store: Store, run: str | None) -> Iterable[Record]:

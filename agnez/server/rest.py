@@ -21,7 +21,7 @@ from werkzeug.routing import BaseConverter
 from agnez.errors import BadValueError
 from agnez.query import read_text
 from agnez.record import Json
-from agnez.server.service import Call, Method, MethodNotAllowedError, Service, error_object, error_of, perform
+from agnez.server.service import Call, Method, MethodNotAllowedError, Service, Services, error_object, error_of, perform
 from agnez.wire import dump
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -39,16 +39,19 @@ class _Anything(BaseConverter):
     weight = 300  # every other address comes first
 
 
-def install(app: Flask, services: Mapping[str, Service]) -> None:
-    """Give each service its addresses, `/<name>` and `/<name>/<id>`, and make every error of the app JSON."""
+def install(app: Flask, services: Services) -> None:
+    """Give each service its addresses, `/<name>` and `/<name>/<id>`, and make every error of the app JSON.
+
+    One that is nested has `/<name>/<id>/<inner>` and `/<name>/<id>/<inner>/<id>`.
+    """
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.converters["anything"] = _Anything
     blueprint = Blueprint("services", __name__)
-    for name, service in services.items():
-        view = partial(_answer, name, service)
+    for name in services.named:
+        view = partial(_answer, services, name)
         for rule in (f"/{name}", f"/{name}/<anything:_>"):
             blueprint.add_url_rule(rule, name, view, methods=["GET", *_VERBS])
     app.register_blueprint(blueprint)
@@ -65,8 +68,8 @@ def json_response(value: Json, status: int = 200) -> Response:
     return response
 
 
-def _answer(name: str, service: Service, _: str = "") -> Response:
-    id = _id(request, name)
+def _answer(services: Services, name: str, _: str = "") -> Response:
+    service, id = _service(services, name, _rest(request))
     method = _method(request, id)
     has_data = method in ("create", "update", "patch")
     data = _body(request) if has_data else None
@@ -74,14 +77,23 @@ def _answer(name: str, service: Service, _: str = "") -> Response:
     return json_response(perform(service, call), 201 if method == "create" else 200)
 
 
-def _id(request: Request, name: str) -> str | None:
-    """Return the id that the path names. The path as it was sent tells an encoded slash from one that parts."""
+def _service(services: Services, name: str, rest: str) -> tuple[Service, str | None]:
+    """Return the service that a path leads to, and the id that it names."""
+    id, _, further = rest.partition("/")
+    inner, _, last = further.partition("/")
+    nested = services.inside(name, unquote(id), inner) if inner else None
+    if nested is not None:
+        return nested, unquote(last) or None
+    return services.named[name], unquote(rest) or None
+
+
+def _rest(request: Request) -> str:
+    """Return what stands behind the service's name. Only the path as it was sent tells slashes in ids."""
     sent: str = request.environ.get("REQUEST_URI") or quote(request.path)
     path = sent.partition("?")[0]
     if not path.startswith("/"):  # the absolute form, which proxies send
         path = "/" + path.partition("://")[2].partition("/")[2]
-    rest = path[1:].partition("/")[2].removesuffix("/")
-    return unquote(rest) if rest else None
+    return path[1:].partition("/")[2].removesuffix("/")
 
 
 def _method(request: Request, id: str | None) -> Method:

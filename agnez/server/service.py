@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args, runtime_checkable
 
@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 
 Method = Literal["find", "get", "create", "update", "patch", "remove"]
 METHODS: tuple[Method, ...] = get_args(Method)
+
+
+Announce = Callable[[str, str, Record], None]
+"""Tells every client what happened to a record of a service: `values`, "patched", the record."""
 
 
 class MethodNotAllowedError(AgnezError):
@@ -89,14 +93,48 @@ def perform(service: Service, call: Call) -> Json:
     return service.remove(call.id, call.query)
 
 
-def page(records: Iterable[Record], query: Query, pagination: Pagination | None = None) -> Json:
-    """Return what `find` answers with of `records`: an array, or a page object."""
+class Services:
+    """Hold the services by their paths.
+
+    `nested` are those that each record of another service has one of: `runs/<id>/cells`, under `("runs", "cells")`, is
+    made by its maker of that id.
+    """
+
+    def __init__(
+        self,
+        named: Mapping[str, Service],
+        nested: Mapping[tuple[str, str], Callable[[str], Service]] | None = None,
+    ) -> None:
+        self.named = named
+        self._nested = nested or {}
+
+    def at(self, path: str) -> Service | None:
+        """Return the service of a path, if there is one."""
+        parts = path.strip("/").split("/")
+        if len(parts) == 3:
+            return self.inside(parts[0], parts[1], parts[2])
+        return self.named.get("/".join(parts))
+
+    def inside(self, name: str, id: str, inner: str) -> Service | None:
+        """Return the service `inner` of one record of the service `name`, if it has such a one."""
+        make = self._nested.get((name, inner))
+        return make(id) if make else None
+
+
+def page(
+    records: Iterable[Record],
+    query: Query,
+    pagination: Pagination | None = None,
+    *,
+    told: Callable[[Record], Record] = lambda record: record,
+) -> Json:
+    """Return what `find` answers with of `records`: an array, or a page object; `told` makes of a record its JSON."""
     found = query.sorted(records)
     limit = query.limit
     if pagination:
         limit = min(pagination.default if limit is None else limit, pagination.most)
     end = None if limit is None else query.skip + limit
-    data: list[Json] = [query.trimmed(record) for record in found[query.skip : end]]
+    data: list[Json] = [told(query.trimmed(record)) for record in found[query.skip : end]]
     if pagination is None:
         return data
     return {"total": len(found), "limit": limit, "skip": query.skip, "data": data}

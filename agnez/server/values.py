@@ -11,15 +11,12 @@ from typing import Self
 
 from agnez.errors import BadValueError, NotFoundError, StoreError
 from agnez.query import Query, Record
-from agnez.record import CellRecord, Json
-from agnez.server.service import MethodNotAllowedError, Pagination, one, page
+from agnez.record import Json
+from agnez.server.service import Announce, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Cells, Store
 from agnez.wire import dump
 
 log = logging.getLogger(__name__)
-
-Announce = Callable[[str, CellRecord], None]
-"""Tells every client that a record was "created", "updated", "patched" or "removed"."""
 
 LARGEST = 16_000_000
 """Bytes of JSON that one call may bring."""
@@ -149,7 +146,7 @@ class Values:
             with _Changes(self._store, query) as changes:
                 yield changes
             for record in changes.noted:
-                self._announce(event, record)
+                self._announce("values", event, record)
 
     def _check_multi(self, method: str) -> None:
         if not self._multi:
@@ -185,6 +182,54 @@ class Values:
         _check_speakable(id)
         with self._store.cells(self._store.run_of_cell(id)) as cells:
             return cells.get(id)
+
+
+class CellsOfRun:
+    """Serve the cells of one run: `values` with `run` in each query, and in what is created."""
+
+    def __init__(self, values: Values, store: Store, run: str) -> None:
+        self._values = values
+        self._store = store
+        self._run = run
+
+    def find(self, query: Query) -> Json:
+        """Return the cells of the run that match.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        return self._values.find(self._within(query))
+
+    def get(self, id: str, query: Query) -> Record:
+        """Return a cell of the run, if it matches."""
+        return self._values.get(id, self._within(query))
+
+    def create(self, data: Json, query: Query) -> Json:
+        """Add a cell to the run, or each of an array."""
+        query = self._within(query)
+        named: Json = [self._named(each) for each in data] if isinstance(data, list) else self._named(data)
+        return self._values.create(named, query)
+
+    def update(self, id: str, data: Json, query: Query) -> Record:
+        """Put a record in the place of a cell of the run."""
+        return self._values.update(id, self._named(data), self._within(query))
+
+    def patch(self, id: str | None, data: Json, query: Query) -> Json:
+        """Merge data into a cell of the run; into all of its cells that match where `id` is None."""
+        named = self._named(data) if isinstance(data, Mapping) and "run" in data else data
+        return self._values.patch(id, named, self._within(query))
+
+    def remove(self, id: str | None, query: Query) -> Json:
+        """Remove a cell of the run, or all of them that match."""
+        return self._values.remove(id, self._within(query))
+
+    def _within(self, query: Query) -> Query:
+        if not self._store.has_run(self._run):
+            raise NotFoundError(f"No run found for id '{self._run}'")
+        return query.within("run", self._run)
+
+    def _named(self, data: Json) -> Json:
+        return {**data, "run": self._run} if isinstance(data, Mapping) else data
 
 
 class _Changes:

@@ -41,9 +41,12 @@ class Viewers:
 
     def tell(self, event: str, *arguments: Json, namespace: str = "/") -> None:
         """Send an event to every client of a namespace. Call it from one thread at a time to keep events in order."""
+        listening = [id for _, id in self._server.manager.get_participants(namespace, None)]
+        if not listening:
+            return
         encoded = self._server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]).encode()
         message = packet.Packet(packet.MESSAGE, encoded)
-        for _, id in self._server.manager.get_participants(namespace, None):
+        for id in listening:
             # One that has just gone must not keep the event from the others.
             with contextlib.suppress(exceptions.EngineIOError):
                 self._server.eio.send_packet(id, message)

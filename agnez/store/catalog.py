@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agnez.record import RunInfo
+from agnez.record import Json, RunInfo
 from agnez.store import database
 from agnez.store.runfile import read_info
 from agnez.store.summaries import PackedSummaries, pack
@@ -44,6 +44,11 @@ class Project:
     runs: int
     newest: str
     created: int
+
+
+def project_record(project: Project) -> dict[str, Json]:
+    """Write a project as the `projects` service speaks of it."""
+    return {"_id": project.name, "newest": project.newest, "created": project.created, "runs": project.runs}
 
 
 class Catalog:

@@ -227,10 +227,14 @@ class Store:
             path = self._lists.own_folder() / "cells.db"
         return database.connect(path, _CELLS, create=True)
 
+    def has_run(self, id: str) -> bool:
+        """Tell whether there is a run of that id."""
+        return rundir.is_plain(id) and self.run_path(id).is_file()
+
     def run_of_cell(self, id: str) -> str | None:
         """Return the run whose file holds a cell: a recorder names its cells `<run id>.<word>`."""
         run, dot, _ = id.partition(".")
-        return run if dot and self._is_run(run) else None
+        return run if dot and self.has_run(run) else None
 
     def run_folder(self, id: str) -> Path:
         """Return the folder of a run.
@@ -255,9 +259,6 @@ class Store:
             return []
         self._path_of(info.forked_from[0])
         return self.files(info.forked_from[0], rank)
-
-    def _is_run(self, id: str) -> bool:
-        return rundir.is_plain(id) and self.run_path(id).is_file()
 
     def _path_of(self, id: str) -> Path:
         path = self.run_path(id)

@@ -94,10 +94,16 @@ async function get(address: string): Promise<Response> {
 /** What the page shows of a run in its list: a run's config may be long. */
 const LISTED = ["project", "name", "state", "reason", "created", "ended", "heartbeat", "progress", "problems", "summary"];
 
-/** Read all runs. */
+/** Read all runs, page by page where the server answers in pages. */
 export async function readRuns(): Promise<wire.Run[]> {
-  const select = new URLSearchParams(LISTED.map((field) => ["$select[]", field]));
-  return wire.readRuns(await (await get(`/runs?${select.toString()}`)).json());
+  const query = new URLSearchParams(LISTED.map((field) => ["$select[]", field]));
+  const runs: wire.Run[] = [];
+  for (;;) {
+    query.set("$skip", String(runs.length));
+    const { records, total } = wire.readPage(await (await get(`/runs?${query.toString()}`)).json());
+    runs.push(...wire.readRuns(records));
+    if (records.length === 0 || runs.length >= total) return runs;
+  }
 }
 
 /** Read all series of a run, each with at most `most` points (its extremes among them). */

@@ -154,6 +154,13 @@ function list(value: unknown, what: string): readonly unknown[] {
   return value;
 }
 
+/** Read what `find` of a service answers with: an array, or a page `{total, limit, skip, data}` of it. */
+export function readPage(value: unknown): { records: readonly unknown[]; total: number } {
+  if (Array.isArray(value)) return { records: value, total: value.length };
+  const page = fields(value, "a page");
+  return { records: list(page["data"], "a page's data"), total: number(page, "total") };
+}
+
 /** Read an array of run records. */
 export function readRuns(value: unknown): Run[] {
   return list(value, "runs").map(readRun);

@@ -7,6 +7,7 @@ import {
   readFindings,
   readGone,
   readLooseCells,
+  readPage,
   readPoints,
   readRun,
   WireError,
@@ -50,6 +51,14 @@ function withHeader(header: unknown): ArrayBuffer {
   message.set(json, 16);
   return message.buffer;
 }
+
+test("find answers with an array, or with a page of it", () => {
+  expect(readPage([1, 2])).toEqual({ records: [1, 2], total: 2 });
+  expect(readPage({ total: 9, limit: 1, skip: 0, data: [1] })).toEqual({ records: [1], total: 9 });
+  for (const wrong of [null, 7, {}, { data: [] }, { total: 1, data: {} }]) {
+    expect(() => readPage(wrong)).toThrow(WireError);
+  }
+});
 
 describe("the golden points messages", () => {
   test("all are expected, and all that is expected is there", () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ from werkzeug.serving import make_server
 from agnez.record import Batch, Json, Point, RunInfo
 from agnez.server.app import Application
 from agnez.server.handler import Handler
-from agnez.store import Store
+from agnez.store import Store, witness
 
 
 class _Handler(Handler):
@@ -82,6 +83,13 @@ class Client(socketio.Client):  # type: ignore[misc]  # python-socketio has no t
 class _InOrder(engineio.Client):  # type: ignore[misc]
     def _trigger_event(self, event: str, *arguments: object, **options: object) -> object:
         return super()._trigger_event(event, *arguments, **(options | {"run_async": False}))
+
+
+def alive() -> dict[str, object]:
+    """Return the facts of a run that this process writes."""
+    now = time.time_ns() // 1000
+    facts = {"host": socket.gethostname(), "pid": os.getpid(), "machine": witness.facts(), "heartbeat": now}
+    return facts | {"state": "running"}
 
 
 class Listener:

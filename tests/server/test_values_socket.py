@@ -161,7 +161,7 @@ def test_no_change_overtakes_one_that_is_being_announced(store: Store) -> None:
     announced: list[Json] = []
     second_is_out = threading.Event()
 
-    def announce(event: str, record: CellRecord) -> None:
+    def announce(path: str, event: str, record: CellRecord) -> None:
         if record["n"] == 1:
             second.start()
             second_is_out.wait(0.3)  # it must not come while this one is on its way
