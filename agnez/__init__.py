@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from agnez.callbacks.keras import AgnezCallback as AgnezCallback
     from agnez.callbacks.torch import watch as watch
     from agnez.errors import AgnezError as AgnezError
+    from agnez.media import Audio as Audio
+    from agnez.media import Histogram as Histogram
+    from agnez.media import Html as Html
     from agnez.media import Image as Image
+    from agnez.media import Images as Images
+    from agnez.media import Table as Table
+    from agnez.media import Text as Text
+    from agnez.media import Video as Video
     from agnez.run import Run as Run
     from agnez.session import finish as finish
     from agnez.session import init as init
@@ -26,7 +33,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "AgnezCallback": "agnez.callbacks.keras",
     "AgnezError": "agnez.errors",
+    "Audio": "agnez.media",
+    "Histogram": "agnez.media",
+    "Html": "agnez.media",
     "Image": "agnez.media",
+    "Images": "agnez.media",
+    "Table": "agnez.media",
+    "Text": "agnez.media",
+    "Video": "agnez.media",
     "Run": "agnez.run",
     "finish": "agnez.session",
     "init": "agnez.session",
@@ -39,8 +53,15 @@ _HOMES = {
 __all__ = [
     "AgnezCallback",
     "AgnezError",
+    "Audio",
+    "Histogram",
+    "Html",
     "Image",
+    "Images",
     "Run",
+    "Table",
+    "Text",
+    "Video",
     "__version__",
     "finish",
     "init",

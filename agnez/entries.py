@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from agnez.media import Frozen
-from agnez.record import CellRecord
+from agnez.record import CellRecord, Medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +15,6 @@ class CellChange:
 
     id: str
     fields: CellRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Hold a picture for a cell. It is encoded where it is written."""
-
-    id: str
-    name: str
-    step: int
-    frozen: Frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +32,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Hold how many calls brought what could not be kept, and in a sentence why."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class After:
     """Hold what the recorder's thread calls once everything put before it is committed. It must be quick."""
 
     call: Callable[[], None]
 
 
-Entry: TypeAlias = CellChange | Picture | Facts | Problem | After
+Entry: TypeAlias = CellChange | Medium | Facts | Problem | Lost | After

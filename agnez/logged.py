@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agnez.errors import BadValueError
-from agnez.media import Media
+from agnez.media import Image, Images, Media
 from agnez.names import check_speakable
 from agnez.render import is_figure
 from agnez.scalars import Scalar, freeze
 
 Loggable: TypeAlias = object
-"""A number (Python's, NumPy's, a tensor of one element), a matplotlib Figure, an `Image`, or a mapping of names to
-these."""
+"""A number (Python's, NumPy's, a tensor of one element), a matplotlib Figure, media (`agnez.media.KINDS`, a list of
+`Image`), or a mapping of names to these."""
 
 
 @dataclass(slots=True)
@@ -58,6 +58,8 @@ def _sort(values: Mapping[str, Loggable], prefix: str, found: Logged) -> None:
             _sort(value, f"{name}/", found)
         elif isinstance(value, Media):
             found.media[name] = value
+        elif isinstance(value, list | tuple) and value and all(isinstance(each, Image) for each in value):
+            found.media[name] = Images(value)
         else:
             _sort_other(name, value, found)
 

@@ -169,6 +169,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Medium:
+    """Hold what one `log` call brought under a name, beside numbers: a picture, a sound, a table.
+
+    `kind` is the type of the cell that shows it, and `value` what that cell holds: the files that it names are among
+    the run's media. `time` is microseconds since 1970 (UTC).
+    """
+
+    name: str
+    kind: str
+    step: int
+    time: int
+    value: Json
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """Hold a metric's points as columns of one length, in the order they were logged.
 

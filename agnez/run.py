@@ -16,7 +16,8 @@ from agnez import names, notice
 from agnez.calls import KnownNames, Names
 from agnez.dashboard import Dashboard, cell_id
 from agnez.diagnosis import Examiner
-from agnez.entries import After, CellChange, Entry, Facts, Picture, Problem
+from agnez.encoder import Encoder, taken_now
+from agnez.entries import After, CellChange, Entry, Facts, Problem
 from agnez.errors import AgnezError, BadValueError, RunFinishedError
 from agnez.figures import FigureJob
 from agnez.logged import Loggable as Loggable
@@ -95,6 +96,7 @@ class Run:
         self._dashboard = Dashboard(info.id, view=self._view)
         self._recorder = self._new_recorder(lambda: file or self._new_file())
         self._hand_over = self._recorder.record  # bound once: it is called at every step
+        self._encoder = Encoder(store.run_folder(info.id), info.id, self._put)
         self._renderer = Renderer(self._drawn) if figures and self._leads else None
         self._known_names = KnownNames()
         self._plain: dict[Names, Names] = {}  # names that may take the short way
@@ -182,12 +184,13 @@ class Run:
         self._recorder.start()
 
     def log(self, values: Mapping[str, Loggable], *, step: int | None = None) -> None:
-        """Record numbers, figures and images; nested mappings flatten with `/`.
+        """Record numbers, figures and media; nested mappings flatten with `/`.
 
         `step` counts calls where it is not given; a given one is counted on from. Each number of that count goes to one
         call, whatever threads log. The key `epoch` tells where epochs end: when its number changes. Tensors are not
         waited for. A matplotlib Figure is taken as it is now (the one value that costs the caller milliseconds) and
-        becomes a cell of its own, and so does an `agnez.Image`.
+        becomes a cell of its own, and so do `agnez.Image`, `Images`, `Video`, `Audio`, `Text`, `Table`, `Histogram` and
+        `Html`, which are kept step by step.
 
         Raises:
             BadValueError: a value is of no kind that can be recorded, or the step is no whole number.
@@ -334,7 +337,7 @@ class Run:
 
     def flush(self, timeout: float = _FLUSH_SECONDS) -> bool:
         """Wait until everything logged so far is in the store; `timeout` is in seconds. Tell whether it is."""
-        return self._recorder.flush(timeout)
+        return self._encoder.flush(timeout) and self._recorder.flush(timeout)
 
     # --- reading, as from a run of `agnez.open` ---
 
@@ -413,6 +416,7 @@ class Run:
         """
         if self._closed:  # a signal may have come while it was finishing: then this one brings it to its end
             self._seal(state, reason)
+            self._encoder.close(timeout)
             self._recorder.close(timeout)
             return
         self._closed, self._plain = True, {}
@@ -450,8 +454,7 @@ class Run:
     def _new_recorder(self, open_file: Callable[[], RunFile]) -> Recorder:
         board = None
         if self._leads:
-            folder = self._store.run_path(self.id).parent
-            board = Board(folder, self._dashboard, self._store.catalog, Examiner(self.id))
+            board = Board(self._dashboard, self._store.catalog, Examiner(self.id))
         return Recorder(Writer(self._info, open_file, board), self._info.name)
 
     def _new_file(self) -> RunFile:
@@ -501,12 +504,12 @@ class Run:
         if not self._leads:
             if (found.figures or found.media) and not self._told:
                 self._told = True
-                notice.say(f"run {self.name}: figures and images are taken of its first process only, not of this one")
+                notice.say(f"run {self.name}: figures and media are taken of its first process only, not of this one")
             return
         for name, figure in found.figures.items():
             self._log_figure(name, figure, step)
         for name, value in found.media.items():
-            self._put(Picture(cell_id(self.id, name), name, step, value.frozen()))
+            self._encoder.put(taken_now(name, value.kind, step, value.frozen()))
 
     def _log_figure(self, name: str, figure: object, step: int) -> None:
         if self._renderer is None:
@@ -559,6 +562,7 @@ class Run:
     def _write_out(self, began: float, timeout: float) -> None:
         """Have the recorder write the rest, show how far it is, and say what came of it."""
         progress = notice.Progress()
+        unkept = self._encoder.close(timeout)
         done = self._recorder.close(
             timeout, watch=lambda left: progress.show(f"run {self.name} is being written, {left:,} calls are left")
         )
@@ -568,7 +572,7 @@ class Run:
             return
         folder, seconds = self._store.run_path(self.id).parent, time.monotonic() - began
         words = f"run {self.name}: {writer.points:,} points of {len(writer.metrics):,} metrics are in {folder}"
-        lost = self._recorder.waiting + writer.info.dropped
+        lost = self._recorder.waiting + writer.info.dropped + unkept
         notice.say(f"{words} ({seconds:.1f} s to finish)" + (f"; {lost:,} calls could not be written" if lost else ""))
 
     # --- other processes ---
@@ -577,6 +581,7 @@ class Run:
         """Go on in a process that was forked from the run's own, or that got the run by pickling."""
         self._ancestors.append(self._recorder)  # what it holds is its process' own: not to be used or closed here
         self._is_child, self._leads, self._renderer = True, False, None
+        self._encoder = Encoder(self._store.run_folder(self.id), self.id, self._put)  # a thread does not survive a fork
         self._plain, self._known_names, self._watchers, self._closers = {}, KnownNames(), [], []
         self._info = replace(self._facts, pid=os.getpid(), heartbeat=None, problems=(), dropped=0, summary={})
         self._recorder = self._new_recorder(lambda: self._store.join_process(self.id, self._rank))

@@ -48,7 +48,7 @@ def freeze(name: str, value: object) -> Scalar:
             raise BadValueError(f"{name!r} is a {kind.__name__} that is no real number: {error}") from error
     raise BadValueError(
         f"{name!r} is a {kind.__name__}: log takes numbers, tensors of one element, matplotlib figures, "
-        "and dicts of these"
+        "agnez.Image and its like, and dicts of these"
     )
 
 

@@ -13,7 +13,7 @@ from agnez import settings
 from agnez.errors import BadValueError, NotFoundError
 from agnez.optional import require
 from agnez.query import Record, read
-from agnez.record import Json, RunInfo, Series, State, Summary
+from agnez.record import Json, Medium, RunInfo, Series, State, Summary
 from agnez.store import Store
 from agnez.store.life import seen
 from agnez.store.reader import Rank, RunReader, Wish
@@ -221,6 +221,24 @@ class StoredRun:
             raise BadValueError(f"most={most} points say nothing: give 10 or more")
         with self._reader() as reader:
             return reader.series(metric, rank=0 if rank is None else rank, wish=Wish(x, branch, most, first, last))
+
+    def media(self, name: str) -> list[Medium]:
+        """Return what was logged under a name beside numbers: pictures and the like, by their steps.
+
+        The `value` of each holds small things itself, and names files as `./runs/<id>/media/<file>`, below the store's
+        folder.
+
+        Raises:
+            NotFoundError: nothing was logged under that name; the message names near ones.
+        """
+        with self._reader() as reader:
+            found = reader.own.album.page(name)
+            known = [] if found else reader.own.album.names()
+        if not found:
+            near = difflib.get_close_matches(name, known)
+            hint = f": did you mean {near[0]!r}?" if near else f": there are {', '.join(known) or 'none'}"
+            raise NotFoundError(f"run {self.id} has no media {name!r}{hint}")
+        return found
 
     def history(self, metrics: Iterable[str] | None = None, *, rank: int = 0) -> dict[str, NDArray[Any]]:
         """Return columns: `step`, `time` (seconds since 1970) and each metric, with a row for each `log` call.

@@ -7,16 +7,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from agnez.backlog import Backlog
 from agnez.calls import Calls
-from agnez.dashboard import Dashboard
-from agnez.entries import After, CellChange, Entry, Facts, Picture, Problem
-from agnez.errors import BadValueError, NotFoundError, StoreError
+from agnez.dashboard import Dashboard, cell_id
+from agnez.entries import After, CellChange, Entry, Facts, Lost, Problem
+from agnez.errors import NotFoundError, StoreError
 from agnez.names import speakable
-from agnez.record import Batch, CellRecord, Finding, RunInfo
-from agnez.store import Catalog, RunFile, media
+from agnez.record import Batch, CellRecord, Finding, Medium, RunInfo
+from agnez.store import Catalog, RunFile
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,9 @@ PUBLISH_SECONDS = 1.0
 
 _PUBLISH_SHARE = 0.01  # of the time may go into publishing
 _MOST_PROBLEMS = 20
+_MOST_MEDIA = 20_000
+"""Media whose files are there, and that wait for a disk that does not take what is said of them."""
+
 _DROPPED = "entries were dropped: they came too fast, or could not be written"
 _EDITED = ("name", "tags", "notes", "archived")
 
@@ -39,10 +41,9 @@ _EDITED = ("name", "tags", "notes", "archived")
 class Board:
     """Hold what only the first writer of a run keeps: its dashboard, what is said of it, its place in the lists.
 
-    `folder` is the run's, for media. `examine` looks at each batch of points and says what the findings now are.
+    `examine` looks at each batch of points and says what the findings now are.
     """
 
-    folder: Path
     dashboard: Dashboard
     catalog: Callable[[], Catalog]
     examine: Callable[[Batch], list[Finding]] = lambda points: []
@@ -65,7 +66,7 @@ class Writer:
         self._backlog = Backlog()
         self._cells: dict[str, CellRecord] = {}  # changes of cells by their ids,
         self._whole: dict[str, CellRecord] = {}  # and those that are new, whole
-        self._pictures: dict[str, Picture] = {}
+        self._media: list[Medium] = []
         self._after: list[Callable[[], None]] = []
         self._earlier: list[Finding] = []  # of the run before it was resumed
         self._findings: list[Finding] = []
@@ -130,8 +131,10 @@ class Writer:
             match entry:
                 case CellChange(id, fields):
                     self._cells[id] = {**self._cells.get(id, {}), **fields}
-                case Picture(id):
-                    self._pictures[id] = entry
+                case Medium():
+                    self._add_medium(entry)
+                case Lost(count, reason):
+                    self.lose(count, reason)
                 case Facts(changes):
                     self.info = replace(self.info, **changes)
                 case Problem(sentence):
@@ -145,6 +148,12 @@ class Writer:
         dropped = self.info.dropped + count
         self.info = replace(self.info, dropped=dropped, problems=(*kept, f"{dropped} {_DROPPED}"))
         return reason is not None and self._add_problem(f"something could not be recorded: {reason}")
+
+    def _add_medium(self, medium: Medium) -> None:
+        if len(self._media) < _MOST_MEDIA:
+            self._media.append(medium)
+        else:
+            self.lose(1)
 
     def _add_problem(self, sentence: str) -> bool:
         known, sentence = self.info.problems, speakable(sentence)
@@ -183,7 +192,6 @@ class Writer:
             StoreError, OSError, sqlite3.OperationalError: the fault may pass; all that is not written still waits.
         """
         self.open()
-        self._put_pictures()
         last = False
         while not last:
             portion = self._backlog.portion()
@@ -207,8 +215,9 @@ class Writer:
                 return
             self._written_off([batch])
         if not portion:
-            self.lose(len(self._cells), str(error))
+            self.lose(len(self._cells) + len(self._media), str(error))
             self._cells.clear()
+            self._media.clear()
             self._findings = self._found
             if (known := self._written) is not None:
                 now = self.info
@@ -225,7 +234,7 @@ class Writer:
 
     def due(self) -> bool:
         """Tell whether there is something to write, were it a heartbeat."""
-        return bool(self._backlog or self._cells or self._pictures or self._after or self._is_changed())
+        return bool(self._backlog or self._cells or self._media or self._after or self._is_changed())
 
     def _is_changed(self) -> bool:
         return self._written is None or self.info != self._written or self._findings != self._found
@@ -246,9 +255,11 @@ class Writer:
             self._found = self._findings
             self._cells.clear()
             self._whole.clear()
+            self._media.clear()
 
     def _write_rest(self, file: RunFile) -> RunInfo:
         """Write cells, findings and facts, and return the facts as they are then."""
+        self._write_media(file)
         self._write_cells(file)
         if self._findings != self._found:
             file.write_findings(self._findings)
@@ -291,20 +302,23 @@ class Writer:
         blank: CellRecord = {"_id": id, "name": "", "type": "html", "value": [], "description": "", "run": self.info.id}
         return blank | {"pos": self._board.dashboard.next_place()}
 
-    def _put_pictures(self) -> None:
-        """Write the files of pictures, before the cells that show them."""
-        while self._pictures and self._board is not None:
-            id, picture = next(iter(self._pictures.items()))
-            try:
-                content, extension = picture.frozen.encoded()
-                name = media.put(self._board.folder, content, extension)
-            except BadValueError as error:
-                self.lose(1, f"the picture {picture.name!r}: {error}")
-            else:
-                value, text = media.address(self.info.id, name), picture.frozen.caption or f"step {picture.step}"
-                fields: CellRecord = {"name": picture.name, "type": "img", "value": value, "description": text}
-                self.take([CellChange(id, fields)])
-            del self._pictures[id]
+    def _write_media(self, file: RunFile) -> None:
+        """Write what was logged beside numbers, and show of each name the newest in its cell."""
+        if not self._media:
+            return
+        file.album.add(self._media)
+        for name, newest in {each.name: each for each in self._media}.items():
+            fields: CellRecord = {
+                "name": name,
+                "type": newest.kind,
+                "value": newest.value,
+                "description": newest.caption or f"step {newest.step}",
+                "media": name,
+                "step": newest.step,
+                "count": file.album.count(name),
+            }
+            id = cell_id(self.info.id, name)
+            self._cells[id] = {**self._cells.get(id, {}), **fields}
 
     # --- the lists ---
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image as Pillow
 
 from agnez.errors import BadValueError, NotFoundError
-from agnez.media import MOST_PIXELS, Image
+from agnez.media import Image
+from agnez.media.pixels import MOST_PIXELS
 from agnez.store import media
 
 RNG = np.random.default_rng(0)

@@ -25,7 +25,7 @@ from agnez.writer import Board, Writer
 
 def make(store: Store, examine: Callable[[Batch], list[Finding]] = lambda points: []) -> Recorder:
     info = RunInfo("abc", "p", "calm-ibis-1", 1)
-    board = Board(store.run_path("abc").parent, Dashboard("abc"), store.catalog, examine)
+    board = Board(Dashboard("abc"), store.catalog, examine)
     recorder = Recorder(Writer(info, lambda: store.create_run(info), board), info.name)
     recorder.open()
     recorder.start()
@@ -105,7 +105,7 @@ def test_a_run_that_goes_on_keeps_its_cells_and_gives_some_to_what_has_none(stor
     recorder.close(10)
     with store.open_run("abc") as file:
         file.cells.remove("abc.accuracy", origin="")
-    board = Board(store.run_path("abc").parent, Dashboard("abc"), store.catalog)
+    board = Board(Dashboard("abc"), store.catalog)
     again = Recorder(Writer(store.runs()[0], lambda: store.open_run("abc"), board), "n")
     again.start()
     again.record(*measured(1, {"val/loss": 1.0}))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from agnez.query import read
 from agnez.record import Json
 from agnez.render import asset_path, localise
 from agnez.server import feathers, rest, series
+from agnez.server import media as server_media
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
 from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
@@ -39,6 +41,7 @@ _YEAR = "public, max-age=31536000, immutable"
 _HOUR = "public, max-age=3600"
 _REVALIDATE = "no-cache"
 _MANIFEST = "manifest.json"
+_DOCUMENT = re.compile(r"(?:\./|/)?runs/(?P<run>[^/]+)/media/(?P<name>[0-9a-f]{32}\.html)")
 _ASSETS = Path(str(files("agnez.server").joinpath("assets")))
 
 
@@ -93,9 +96,9 @@ def create_app(
     app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin)
     _add_page(flask, hosts)
     _add_about(app, store)
-    _add_frame(app, hosts)
+    _add_frame(app, store, hosts)
     series.install(flask, store)
-    _add_media(flask, store)
+    server_media.install(flask, store)
     if static is not None:
         _add_static(flask, static)
     return app
@@ -175,12 +178,15 @@ def _count_loose(store: Store) -> int:
 # --- cells in frames, media -----------------------------------------------------------------------------------------
 
 
-def _add_frame(app: Application, hosts: Sequence[str]) -> None:
+def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:
     @app.flask.get("/frame")
     def frame() -> Response:
-        cell = app.values.get(_wanted("cell"), read(None))
-        value = cell.get("value")
-        shown = localise(value) if cell.get("type") == "html" and isinstance(value, str) else ""
+        if "src" in request.args:
+            value: Json = {"src": request.args["src"]}
+        else:
+            cell = app.values.get(_wanted("cell"), read(None))
+            value = cell.get("value") if cell.get("type") == "html" else ""
+        shown = _html(store, value)
         theme = "dark" if request.args.get("theme") == "dark" else "light"
         address = f"{request.scheme}://{request.host}"
         html = render_template("frame.html", value=Markup(shown), theme=theme)  # hostile: the policy shuts it in
@@ -192,16 +198,14 @@ def _add_frame(app: Application, hosts: Sequence[str]) -> None:
         return response
 
 
-def _add_media(flask: Flask, store: Store) -> None:
-    @flask.get("/runs/<id>/media/<name>")
-    def file_of_media(id: str, name: str) -> Response:
-        path = media.path(store.run_folder(id), name)
-        response = send_file(path, mimetype=media.CONTENT_TYPES[path.suffix[1:]], conditional=True)
-        response.headers["Cache-Control"] = _YEAR  # its name says what it holds
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if path.suffix == ".svg":  # opened as a document of its own it could run scripts as ours
-            response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-        return response
+def _html(store: Store, value: Json) -> str:
+    """Return the HTML of a cell's value: itself, or that of the file which it names."""
+    if isinstance(value, str):
+        return localise(value)
+    match = _DOCUMENT.fullmatch(str(value.get("src"))) if isinstance(value, Mapping) else None
+    if match is None:
+        return ""
+    return localise(media.path(store.run_folder(match["run"]), match["name"]).read_text("utf-8", "replace"))
 
 
 def _wanted(name: str) -> str:

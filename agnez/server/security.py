@@ -94,6 +94,7 @@ def page_policy(host: str, hosts: Sequence[str] = ()) -> str:
             "script-src 'self'",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
+            "media-src 'self' data: blob:",
             "font-src 'self'",
             f"connect-src 'self' ws://{host} wss://{host}",
             "frame-src 'self'",

@@ -210,11 +210,11 @@ class _Doctor:
                     sentence += f"; it is kept as {_set_aside(path).name}"
                 yield Remark("mended" if self._repair else "fault", sentence)
         for name in sorted(named - names):
-            yield Remark("fault", f"{folder / 'media' / name} is missing, and a cell names it")
+            yield Remark("fault", f"{folder / 'media' / name} is missing, and the run names it")
         loose = [folder / "media" / name for name in names - named]
         if loose and not lives:
             size = sum(path.stat().st_size for path in loose) / 1024**2
-            yield Remark("note", f"{folder / 'media'}: {len(loose)} files ({size:,.1f} MB) that no cell names any more")
+            yield Remark("note", f"{folder / 'media'}: {len(loose)} files ({size:,.1f} MB) that nothing names any more")
 
     def _drafts(self, folder: Path) -> Iterator[Remark]:
         """Look for files that something was to be made of, by a process that ended before."""
@@ -257,10 +257,12 @@ class _Doctor:
 
 
 def _named(path: Path) -> set[str]:
-    """Return the names of media in the cells of a run; none where they cannot be read."""
+    """Return the names of the files of media that a run's cells and album name; none where they cannot be read."""
     try:
         with closing(glance.connect(path)) as connection:
             bodies = connection.execute("SELECT body FROM cells WHERE body IS NOT NULL").fetchall()
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'media'").fetchone():  # not in old files
+                bodies += connection.execute("SELECT body FROM media").fetchall()
     except (StoreError, sqlite3.DatabaseError):
         return set()
     return {name for (body,) in bodies for name in _MEDIA.findall(body)}

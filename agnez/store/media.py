@@ -22,6 +22,10 @@ CONTENT_TYPES: Final = {
     "ogg": "audio/ogg",
     "mp4": "video/mp4",
     "webm": "video/webm",
+    "flac": "audio/flac",
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "html": "text/html; charset=utf-8",
 }
 """The kinds of media that are kept: their extension, and what HTTP calls them."""
 

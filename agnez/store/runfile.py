@@ -15,7 +15,7 @@ import numpy as np
 
 from agnez.errors import BadValueError
 from agnez.record import Batch, Finding, Json, RunInfo, Series, Summary
-from agnez.store import cells, database, recent
+from agnez.store import album, cells, database, recent
 from agnez.store.columns import Columns
 from agnez.store.database import Migration
 from agnez.store.decimation import decimate
@@ -39,7 +39,7 @@ CREATE TABLE findings (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 {cells.SCHEMA}
 """
 
-MIGRATIONS: tuple[Migration, ...] = (_SCHEMA_1, lift_rows)
+MIGRATIONS: tuple[Migration, ...] = (_SCHEMA_1, lift_rows, album.SCHEMA)
 
 
 class RunFile:
@@ -49,6 +49,7 @@ class RunFile:
         self._path = path
         self._connection = database.connect(path, MIGRATIONS, create=create)
         self.cells = cells.Cells(self._connection)
+        self.album = album.Album(self._connection)
         self._points = Points(self._connection)
         self._facts: dict[str, Json] = {}  # as this connection last wrote them
         self._appended = False

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agnez.errors import AgnezError, StoreError
-from agnez.record import Batch, Finding, Json, RunInfo
+from agnez.record import Batch, Finding, Json, Medium, RunInfo
 from agnez.store import cells, database, debris
 from agnez.store.blocks import METRIC_BITS, SIZE, id_of
 from agnez.store.cells import Cells
@@ -188,8 +188,20 @@ class _Salvage:
             file.write_findings([Finding(**json.loads(body)) for body in bodies])
         except (ValueError, TypeError):
             self._source.hits += 1
+        self._write_media(file)
         if self._source.hits > hits:
-            self._lost.append("some cells or findings")
+            self._lost.append("some cells, findings or media")
+
+    def _write_media(self, file: RunFile) -> None:
+        """Write what the run says of its media; that it was resumed since is not known any more."""
+        if not self._source.query("SELECT 1 FROM sqlite_master WHERE name = 'media'"):  # a file of an older schema
+            return
+        for _, name, kind, step, time, body in self._source.rows("media", "id, name, kind, step, time, body"):
+            try:
+                said = json.loads(body)
+                file.album.add([Medium(str(name), str(kind), int(step), int(time), said["value"], said["caption"])])
+            except (ValueError, TypeError, KeyError):
+                self._source.hits += 1
 
     def _find_blocks(self) -> Iterator[_Block]:
         for row in self._source.rows("blocks", "id, digest, body"):
