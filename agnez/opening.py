@@ -100,7 +100,7 @@ def _described(store: Store, order: Order) -> RunInfo:
     info = RunInfo(
         id=order.id or names.new_id(),
         project=project,
-        name=order.name or _new_name(store, project),
+        name=order.name or store.new_name(project),
         created=time.time_ns() // 1000,
         config=config or {},
         tags=order.tags,
@@ -109,8 +109,3 @@ def _described(store: Store, order: Order) -> RunInfo:
         forked_from=order.fork_from,
     )
     return owned(info)
-
-
-def _new_name(store: Store, project: str) -> str:
-    with store.catalog() as catalog:
-        return names.new_name(catalog.count(project) + 1)

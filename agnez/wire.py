@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VERSION = 2
 _HEAD = struct.Struct("<BBHI8x")  # version, flags, zero, bytes of the JSON header, zeros
 _DECIMATED = 1
+_MOST_STEP = 2.0**62
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -231,16 +232,34 @@ def read_points(message: bytes) -> PointsMessage:
     body = message[_HEAD.size + length :]
     try:
         header = json.loads(message[_HEAD.size : _HEAD.size + length])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadValueError("this points message is cut short") from error
-    if len(body) != 8 * sum(_width(entry) * entry[1] for entry in header["series"]):
+    entries = _check_header(header)
+    if len(body) != 8 * sum(_width(entry) * entry[1] for entry in entries):
         raise BadValueError("this points message is not of the length that it says")
     numbers, series, start = np.frombuffer(body, dtype="<f8"), [], 0
-    for entry in header["series"]:
+    for entry in entries:
         end = start + _width(entry) * entry[1]
         series.append(_read_series(entry, numbers[start:end]))
         start = end
     return PointsMessage(header["run"], header["cursor"], series, header.get("after"), bool(flags & _DECIMATED))
+
+
+def _check_header(header: Json) -> list[list[Any]]:
+    """Check the header of a points message, and return its series' entries."""
+    if not isinstance(header, Mapping) or not all(isinstance(header.get(name), str) for name in ("run", "cursor")):
+        raise BadValueError("the header of this points message names no run, or no cursor")
+    entries = header.get("series")
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise BadValueError("the header of this points message has no series, or one that is not [name, count, axis]")
+    return entries
+
+
+def _is_entry(entry: Json) -> bool:
+    match entry:
+        case [str(), int(count)] | [str(), int(count), str()]:
+            return not isinstance(count, bool) and count >= 0
+    return False
 
 
 def _entry(series: Series) -> list[Json]:
@@ -259,5 +278,7 @@ def _width(entry: list[Any]) -> int:
 
 def _read_series(entry: list[Any], numbers: FloatArray) -> Series:
     steps, values, times, *more = numbers.reshape(_width(entry), entry[1])
+    if not (np.abs(steps) <= _MOST_STEP).all() or (steps % 1).any():
+        raise BadValueError(f"the steps of {entry[0]} in this points message are no whole numbers")
     x, axis = (more[0], entry[2]) if more else (None, None)
     return Series(entry[0], steps.astype(np.int64), values, times, np.empty(0, dtype=np.int64), x, axis)

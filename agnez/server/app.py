@@ -24,8 +24,9 @@ from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
 from agnez.render import asset_path, localise
-from agnez.server import feathers, rest, series
+from agnez.server import feathers, pictures, points, rest, series
 from agnez.server import media as server_media
+from agnez.server.posted import Posted
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
 from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
@@ -61,6 +62,7 @@ class Application:
     announce: Announce
     sockets: Viewers
     origin: str
+    posted: Posted
     viewers: Callable[[], int] = lambda: 0
 
 
@@ -84,21 +86,24 @@ def create_app(
     viewers = Viewers(socketio.server, largest=rest.LARGEST_BODY)
     announce = feathers.announcer(viewers)
     values = Values(store, announce, origin, pagination=pagination, multi=multi)
+    posted = Posted(store)
     named: Mapping[str, Service] = {
         "values": values,
-        "runs": Runs(store, pagination),
+        "runs": Runs(store, posted, pagination),
         "projects": projects(store, pagination),
         "findings": findings(store, pagination),
     }
     services = Services(named, {("runs", "cells"): lambda run: CellsOfRun(values, store, run)})
     feathers.install(socketio.server, services)
     rest.install(flask, services)
-    app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin)
+    app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin, posted)
     _add_page(flask, hosts)
     _add_about(app, store)
     _add_frame(app, store, hosts)
     series.install(flask, store)
     server_media.install(flask, store)
+    pictures.install(flask, store)
+    points.install(flask, posted)
     if static is not None:
         _add_static(flask, static)
     return app
@@ -175,7 +180,7 @@ def _count_loose(store: Store) -> int:
         return len(cells.find())
 
 
-# --- cells in frames, media -----------------------------------------------------------------------------------------
+# --- cells in frames -----------------------------------------------------------------------------------------
 
 
 def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The services that only answer: runs, projects and findings."""
+"""The services of runs, projects and findings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable
 from agnez.errors import NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.service import Pagination, one, page
+from agnez.server import orders
+from agnez.server.posted import Posted
+from agnez.server.service import MethodNotAllowedError, Pagination, one, page
 from agnez.store import Store
 from agnez.store.catalog import project_record
+from agnez.store.life import posted as posted_info
 from agnez.store.life import seen
 from agnez.store.reader import RunReader
 from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_record
@@ -39,15 +42,19 @@ class Records:
 
 
 class Runs(Records):
-    """Serve the runs of a store, newest first. The index answers, and no run's file is opened for a list."""
+    """Serve the runs of a store, newest first. The index answers, and no run's file is opened for a list.
 
-    def __init__(self, store: Store, pagination: Pagination | None = None) -> None:
+    A run that is created here is a posted one: this server, or whichever serves the store, records it.
+    """
+
+    def __init__(self, store: Store, posted: Posted, pagination: Pagination | None = None) -> None:
         # The summaries of those that do not match are not looked at.
         super().__init__(
             lambda query: (lazy_run_record(seen(info)) for info in store.runs(query.pinned.get("project"))),
             pagination,
         )
         self._store = store
+        self._posted = posted
 
     def get(self, id: str, query: Query) -> Record:
         """Return one run as its own files have it, with summaries as new as its points.
@@ -57,6 +64,58 @@ class Runs(Records):
         """
         with RunReader(self._store, id) as reader:
             return query.trimmed(one(run_record(seen(reader.info())), query))
+
+    def create(self, data: Json, query: Query) -> Json:
+        """Make a run that programs post their points to, and return it.
+
+        Raises:
+            BadValueError: the data does not describe a run.
+            ConflictError: the `_id` is taken.
+        """
+        info = orders.read_run(data, self._store.new_name)
+        self._store.create_run(posted_info(info)).close()
+        return self.get(info.id, query)
+
+    def update(self, id: str, data: Json, query: Query) -> Record:
+        """Refuse to replace a run.
+
+        Raises:
+            MethodNotAllowedError: always.
+        """
+        raise MethodNotAllowedError("A run cannot be replaced: PATCH changes what may be changed of it")
+
+    def patch(self, id: str | None, data: Json, query: Query) -> Json:
+        """Change what may be changed of a run: what people say of it, and of a posted one what its program tells.
+
+        Raises:
+            BadValueError: the data holds what cannot be changed, or not so.
+            NotFoundError: there is no such run, or it does not match.
+            ConflictError: a process records the run and tells this of it itself.
+        """
+        if id is None:
+            raise MethodNotAllowedError("Can not patch multiple entries")
+        edits, told = orders.read_changes(data)
+        self.get(id, query)
+        if told:
+            with self._posted.run(id) as run:
+                run.change(told)
+        if edits:
+            self._store.edit(id, **edits)
+        return self.get(id, query)
+
+    def remove(self, id: str | None, query: Query) -> Json:
+        """Put a run into the trash, and return it.
+
+        Raises:
+            NotFoundError: there is no such run, or it does not match.
+            ConflictError: it is still running.
+        """
+        if id is None:
+            raise MethodNotAllowedError("Can not remove multiple entries")
+        record = self.get(id, query)
+        self._posted.release(id)
+        self._store.trash(id)
+        return record
 
 
 def projects(store: Store, pagination: Pagination | None = None) -> Records:

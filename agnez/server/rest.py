@@ -105,7 +105,13 @@ def _method(request: Request, id: str | None) -> Method:
     return _VERBS.get(request.method) or ("find" if id is None else "get")
 
 
-def _body(request: Request) -> Json:
+def read_body(request: Request) -> bytes:
+    """Return the bytes of a request's body.
+
+    Raises:
+        RequestEntityTooLarge: it has more than `LARGEST_BODY`.
+        RequestTimeout: it took too long to come in.
+    """
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
@@ -117,6 +123,11 @@ def _body(request: Request) -> Json:
         raise
     if request.content_length is None and len(body) >= LARGEST_BODY:
         raise RequestEntityTooLarge  # werkzeug cuts a body in chunks at the bound, and says nothing
+    return body
+
+
+def _body(request: Request) -> Json:
+    body = read_body(request)
     if not body:
         raise BadValueError("The body is empty; a JSON object or array is wanted")
     if request.mimetype != "application/json" or request.content_encoding:

@@ -289,7 +289,7 @@ def _fields(data: Json) -> Record:
 def _object(data: Json) -> Record:
     if not isinstance(data, Mapping):
         raise BadValueError("A record is a JSON object")
-    _check_depth(data)
+    check_depth(data)
     try:
         size = len(dump(data).encode())
     except UnicodeEncodeError as error:
@@ -299,7 +299,12 @@ def _object(data: Json) -> Record:
     return dict(data)
 
 
-def _check_depth(data: Json) -> None:
+def check_depth(data: Json) -> None:
+    """Check that data is not nested too deeply to be read again.
+
+    Raises:
+        BadValueError: it is.
+    """
     level: list[Json] = [data]
     for _ in range(DEEPEST):
         inner = [

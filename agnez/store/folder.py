@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from agnez import names
 from agnez.errors import BadValueError, ConflictError, NotFoundError, StoreError
-from agnez.names import check_speakable
 from agnez.record import RunInfo
 from agnez.store import cells, database, rundir
 from agnez.store.catalog import Catalog
@@ -55,6 +55,11 @@ class Store:
             file = rundir.begin(self.run_path(info.id), info, self._parents(info, rank=0))
             self.publish(file.info())
         return file
+
+    def new_name(self, project: str) -> str:
+        """Return a name for a further run of a project."""
+        with self.catalog() as catalog:
+            return names.new_name(catalog.count(project) + 1)
 
     def resume_run(self, id: str) -> RunFile:
         """Take a run up that has ended: its file gets a new segment, and it is running again, as this process' own.
@@ -134,7 +139,7 @@ class Store:
             "archived": archived,
         }
         for text in (name or "", notes or "", *(given["tags"] or ())):
-            check_speakable(text, "this text")
+            names.check_speakable(text, "this text")
         if name == "":
             raise BadValueError("a run needs a name: give a text that is not empty")
         changes = {field: value for field, value in given.items() if value is not None}

@@ -123,3 +123,25 @@ def owned(info: RunInfo) -> RunInfo:
         pid=os.getpid(),
         machine=witness.facts(),
     )
+
+
+def posted(info: RunInfo) -> RunInfo:
+    """Return the run as it stands when a server begins to record it for a program that posts its points.
+
+    It has no process that could be looked for, on no machine: the program's signs of life alone tell, whoever serves.
+    """
+    return replace(
+        info,
+        state="running",
+        reason=None,
+        ended=None,
+        heartbeat=time.time_ns() // 1000,
+        host="",
+        pid=0,
+        machine={},
+    )
+
+
+def is_posted(info: RunInfo) -> bool:
+    """Tell whether servers record this run, for a program that posts its points."""
+    return not info.host and not info.pid

@@ -39,6 +39,9 @@ CREATE TABLE findings (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 {cells.SCHEMA}
 """
 
+_WRITER = "writer "
+"""Before the name of a writer, the key of the fact that tells how far it has sent."""
+
 MIGRATIONS: tuple[Migration, ...] = (_SCHEMA_1, lift_rows, album.SCHEMA)
 
 
@@ -104,7 +107,17 @@ class RunFile:
     def facts(self) -> RunInfo:
         """Return the facts of the run without its summaries, which take longer to read."""
         facts = {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM facts")}
+        self._facts = {key: value for key, value in facts.items() if not key.startswith(_WRITER)}
         return read_info(facts, {})
+
+    def sent(self, writer: str) -> int | None:
+        """Return the number of the last point that a writer sent to this run; None where it sent none."""
+        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (_WRITER + writer,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def note_sent(self, writer: str, number: int) -> None:
+        """Note the number of the last point that a writer has sent, in the transaction that appends it."""
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_WRITER + writer, str(number)))
 
     def append(self, batch: Batch) -> None:
         """Write points, in this order. Call it inside a transaction. It takes a few statements whatever they are."""

@@ -58,13 +58,13 @@ def test_a_run_that_was_edited_or_deleted_is_served_as_such(server: Served, stor
     assert server.call("GET", f"/runs/{run}").json()["name"] == "renamed"
 
 
-def test_the_services_of_records_are_for_reading(server: Served, store: Store) -> None:
+def test_projects_and_findings_are_for_reading(server: Served, store: Store) -> None:
     run = add_run(store)
-    for path in ("/runs", "/projects", "/findings", f"/runs/{run}"):
+    for path in ("/projects", "/findings", "/projects/digits", f"/findings/{run}"):
         for method in ("PUT", "PATCH", "DELETE"):
             answer = server.call(method, path, {"a": 1})
             assert (answer.status_code, answer.json()["name"]) == (405, "MethodNotAllowed")
-    assert server.call("POST", "/runs", {"a": 1}).status_code == 405
+    assert server.call("POST", "/projects", {"a": 1}).status_code == 405
 
 
 def test_projects_count_their_runs(server: Served, store: Store) -> None:
