@@ -129,3 +129,36 @@ export function pictureAddress(value: string, version: number): string {
   if (version > 0) address.searchParams.set("v", String(version));
   return address.href;
 }
+
+/** Change some of a cell's fields. */
+export async function patchCell(id: string, fields: object): Promise<void> {
+  await send("PATCH", `/values?${new URLSearchParams({ _id: id }).toString()}`, fields);
+}
+
+/** Read how the cells of a project stand; null where nobody has moved one. */
+export async function readLayout(project: string): Promise<ReturnType<typeof wire.readLayout>> {
+  return wire.readLayout(await (await get(`/values?${layoutOf(project)}`)).json());
+}
+
+/** Keep how the cells of a project stand. */
+export async function writeLayout(project: string, value: object): Promise<void> {
+  const changed: unknown = await (await send("PATCH", `/values?${layoutOf(project)}`, { value })).json();
+  if (!Array.isArray(changed) || changed.length > 0) return;
+  const record = { _id: layoutId(project), name: `Layout of ${project}`, type: "layout", project, value, pos: 0 };
+  await send("POST", "/values", record);
+}
+
+function layoutId(project: string): string {
+  return `layout/${project}`;
+}
+
+function layoutOf(project: string): string {
+  return new URLSearchParams({ _id: layoutId(project) }).toString();
+}
+
+async function send(method: string, address: string, body: object): Promise<Response> {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  const response = await fetch(address, { method, headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new RequestError(response.status, address);
+  return response;
+}

@@ -37,6 +37,14 @@ export interface Run {
   readonly summary?: Readonly<Record<string, Summary>>;
 }
 
+/** Where a cell stands: its place, counted from 0 row by row, how many rows and columns it takes, whether it is to be seen. */
+export interface Spot {
+  readonly pos?: number;
+  readonly rows?: number;
+  readonly columns?: number;
+  readonly hidden?: boolean;
+}
+
 /** A tile of a dashboard. An html cell bears a `version` in place of its value. */
 export interface Cell {
   readonly id: string;
@@ -51,6 +59,9 @@ export interface Cell {
   readonly epoch: number | null;
   readonly rows: number;
   readonly columns: number;
+  readonly hidden: boolean;
+  /** The newest revision of its project's layout that it has heard of. */
+  readonly layout: number;
 }
 
 export interface CellsChange {
@@ -241,6 +252,27 @@ export function readCell(value: unknown): Cell {
     epoch: numberOr(record, "epoch", null),
     rows: span(record, "rows"),
     columns: span(record, "columns"),
+    hidden: record["hidden"] === true,
+    layout: numberOr(record, "layout", 0),
+  };
+}
+
+/** Read the record of how a project's cells stand, from a list that has at most one; null where there is none. */
+export function readLayout(value: unknown): { revision: number; cells: Record<string, Spot> } | null {
+  const [found] = list(Array.isArray(value) ? value : fields(value, "layouts")["data"], "layouts");
+  if (found === undefined) return null;
+  const record = fields(fields(found, "a layout")["value"], "a layout's value");
+  const cells = Object.entries(fields(record["cells"] ?? {}, "a layout's cells")).map(([key, each]) => [key, readSpot(each)]);
+  return { revision: numberOr(record, "revision", 0), cells: Object.fromEntries(cells) as Record<string, Spot> };
+}
+
+function readSpot(value: unknown): Spot {
+  const record = fields(value, "a place");
+  return {
+    ...(typeof record["pos"] === "number" && { pos: record["pos"] }),
+    ...("rows" in record && { rows: span(record, "rows") }),
+    ...("columns" in record && { columns: span(record, "columns") }),
+    ...(typeof record["hidden"] === "boolean" && { hidden: record["hidden"] }),
   };
 }
 

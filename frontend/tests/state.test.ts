@@ -2,9 +2,8 @@ import { describe, expect, test } from "vitest";
 import { runAxis } from "../src/charts/axis";
 import { Columns, NO_POINTS } from "../src/state/columns";
 import { known, mainMetrics, remark } from "../src/state/numbers";
-import { placed } from "../src/state/places";
 import { currentEpoch, doneShare, progressWords, remaining, status, tabTitle } from "../src/state/status";
-import { readCell, type Run } from "../src/wire";
+import type { Run } from "../src/wire";
 
 const RUN: Run = {
   id: "r",
@@ -122,21 +121,5 @@ describe("the main numbers", () => {
     const axis = runAxis(NO_POINTS, { ...RUN.progress, stepsPerEpoch: null }, [0, 9], false);
     const value = known(undefined, summary);
     expect(value && remark("loss", value, axis)).toBe("best 0.200 · step 7");
-  });
-});
-
-describe("places of cells", () => {
-  const cell = (id: string, pos: number, columns = 1) => readCell({ _id: id, pos, columns });
-
-  test("follow pos, whatever the order of arrival", () => {
-    expect(placed([cell("b", 1), cell("c", 2), cell("a", 0)], 3).cells.map((each) => each.cell.id)).toEqual(["a", "b", "c"]);
-  });
-
-  test("clip spans to the columns there are", () => {
-    expect(placed([cell("a", 0, 5), cell("b", 1)], 2).cells[0]?.columns).toBe(2);
-  });
-
-  test("give few cells the whole width", () => {
-    expect(placed([cell("a", 0), cell("b", 1)], 3).columns).toBe(2);
   });
 });

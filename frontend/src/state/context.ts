@@ -2,6 +2,7 @@
 
 import { createContext } from "svelte";
 import type { Palette } from "../charts/palette";
+import type { Layout } from "./layout.svelte";
 import type { Session } from "./session.svelte";
 import type { ThemeState } from "./theme.svelte";
 import type { View } from "./view.svelte";
@@ -10,7 +11,12 @@ export interface Page {
   readonly session: Session;
   readonly theme: ThemeState;
   readonly view: View;
+  readonly layout: Layout;
   readonly palette: Palette;
+  /** The series' colour of each run, the same wherever it is shown. */
+  readonly colours: ReadonlyMap<string, number>;
+  /** The run of the same project that began before the shown one. */
+  previous(): string | null;
 }
 
 export const [getPage, setPage] = createContext<Page>();

@@ -4,9 +4,20 @@ const MOST_STEPS = 200;
 /** Changes of one kind that come closer than this are one: the notches of a wheel, the letters of a word. */
 const BURST_MS = 700;
 
+/** What a step does beside what is noted: how it is taken back, and how it is done again. */
+export interface Act {
+  undo(): void;
+  redo(): void;
+}
+
+interface Step<T> {
+  readonly state: T;
+  readonly act: Act | null;
+}
+
 export class History<T> {
-  #past: readonly T[] = [];
-  #future: readonly T[] = [];
+  #past: readonly Step<T>[] = [];
+  #future: readonly Step<T>[] = [];
   #kind: string | null = null;
   #at = -Infinity;
 
@@ -19,9 +30,9 @@ export class History<T> {
   }
 
   /** Note what was before a change. `at` is in milliseconds. */
-  note(before: T, kind: string, at: number): void {
-    const goesOn = kind === this.#kind && at - this.#at < BURST_MS && this.#past.length > 0;
-    if (!goesOn) this.#past = [...this.#past.slice(1 - MOST_STEPS), before];
+  note(before: T, kind: string, at: number, act: Act | null = null): void {
+    const goesOn = act === null && kind === this.#kind && at - this.#at < BURST_MS && this.#past.length > 0;
+    if (!goesOn) this.#past = [...this.#past.slice(1 - MOST_STEPS), { state: before, act }];
     this.#future = [];
     this.#kind = kind;
     this.#at = at;
@@ -29,22 +40,24 @@ export class History<T> {
 
   /** Go a step back from what is now; undefined where there is none. */
   undo(now: T): T | undefined {
-    const before = this.#past.at(-1);
-    if (before === undefined) return undefined;
+    const step = this.#past.at(-1);
+    if (step === undefined) return undefined;
     this.#past = this.#past.slice(0, -1);
-    this.#future = [...this.#future, now];
+    this.#future = [...this.#future, { state: now, act: step.act }];
     this.#kind = null;
-    return before;
+    step.act?.undo();
+    return step.state;
   }
 
   /** Go a step forth again. */
   redo(now: T): T | undefined {
-    const after = this.#future.at(-1);
-    if (after === undefined) return undefined;
+    const step = this.#future.at(-1);
+    if (step === undefined) return undefined;
     this.#future = this.#future.slice(0, -1);
-    this.#past = [...this.#past, now];
+    this.#past = [...this.#past, { state: now, act: step.act }];
     this.#kind = null;
-    return after;
+    step.act?.redo();
+    return step.state;
   }
 
   /** Forget all steps. */

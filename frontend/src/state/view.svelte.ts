@@ -5,7 +5,7 @@
 import type { View as CellView } from "../wire";
 import { addressOf } from "./address";
 import { readFragment, writeFragment } from "./fragment";
-import { History } from "./history";
+import { History, type Act } from "./history";
 import {
   alike,
   DEFAULTS,
@@ -41,6 +41,9 @@ type Keys = readonly (keyof Outlook)[];
 export class View {
   /** The place on the x axis that the cursor is at, in the axis' unit. It is nobody's setting, and not kept. */
   hover = $state<number | null>(null);
+
+  /** What the user is told of what was done just now, for a moment. */
+  told = $state<string | null>(null);
 
   #now = $state.raw<Outlook>(DEFAULTS);
   #steps = $state(0);
@@ -151,6 +154,10 @@ export class View {
   get scroll(): number {
     return this.#now.scroll;
   }
+  /** Whether anything is set but the colours and the scroll. */
+  get touched(): boolean {
+    return !alike({ ...this.#now, theme: "system", scroll: 0 }, DEFAULTS);
+  }
   get canUndo(): boolean {
     return (void this.#steps, this.#history.canUndo);
   }
@@ -243,6 +250,12 @@ export class View {
     if (alike(next, this.#now)) return;
     this.#history.note(this.#now, kind, performance.now());
     this.#take(next);
+  }
+
+  /** Note something that was done beside the view, and can be taken back in its turn. */
+  act(act: Act): void {
+    this.#history.note(this.#now, "act", performance.now(), act);
+    this.#steps++;
   }
 
   /** Take the last change back. */
