@@ -224,25 +224,49 @@ def read_points(message: bytes) -> PointsMessage:
     Raises:
         BadValueError: it is of another version, or not of the length that it says.
     """
-    if len(message) < _HEAD.size:
+    read = read_bundle(message)
+    if len(read) != 1:
+        raise BadValueError(f"these are {len(read)} points messages where one was expected")
+    return read[0]
+
+
+def read_bundle(messages: bytes) -> list[PointsMessage]:
+    """Read points messages that stand one behind the other, as the socket and `/series` bring them.
+
+    Raises:
+        BadValueError: one is of another version, or they are not of the length that they say.
+    """
+    found: list[PointsMessage] = []
+    start = 0
+    while start < len(messages) or not found:
+        message, start = _read_one(messages, start)
+        found.append(message)
+    return found
+
+
+def _read_one(messages: bytes, start: int) -> tuple[PointsMessage, int]:
+    """Return the message that begins at a byte, and where it ends."""
+    if len(messages) < start + _HEAD.size:
         raise BadValueError("this points message is cut short")
-    version, flags, _, length = _HEAD.unpack_from(message)
+    version, flags, _, length = _HEAD.unpack_from(messages, start)
     if version != VERSION:
         raise BadValueError(f"points message of version {version}; this Agnez reads version {VERSION}")
-    body = message[_HEAD.size + length :]
+    body = start + _HEAD.size + length
     try:
-        header = json.loads(message[_HEAD.size : _HEAD.size + length])
+        header = json.loads(messages[start + _HEAD.size : body])
     except (ValueError, RecursionError) as error:
         raise BadValueError("this points message is cut short") from error
     entries = _check_header(header)
-    if len(body) != 8 * sum(_width(entry) * entry[1] for entry in entries):
+    count = sum(_width(entry) * entry[1] for entry in entries)
+    if len(messages) < body + 8 * count:
         raise BadValueError("this points message is not of the length that it says")
-    numbers, series, start = np.frombuffer(body, dtype="<f8"), [], 0
+    numbers, series, at = np.frombuffer(messages, "<f8", count, body) if count else np.empty(0), [], 0
     for entry in entries:
-        end = start + _width(entry) * entry[1]
-        series.append(_read_series(entry, numbers[start:end]))
-        start = end
-    return PointsMessage(header["run"], header["cursor"], series, header.get("after"), bool(flags & _DECIMATED))
+        width = _width(entry) * entry[1]
+        series.append(_read_series(entry, numbers[at : at + width]))
+        at += width
+    message = PointsMessage(header["run"], header["cursor"], series, header.get("after"), bool(flags & _DECIMATED))
+    return message, body + 8 * count
 
 
 def _check_header(header: Json) -> list[list[Any]]:

@@ -22,30 +22,38 @@ def numbers(said: list[float | str]) -> list[float]:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_golden_messages_are_read_and_written_to_the_byte(name: str) -> None:
-    golden, facts = (GOLDEN / f"{name}.bin").read_bytes(), EXPECTED[name]
-    message = wire.read_points(golden)
-    assert (message.run, message.cursor, message.after, message.decimated) == (
-        facts["run"],
-        facts["cursor"],
-        facts["after"],
-        facts["decimated"],
-    )
-    assert [each.metric for each in message.series] == [metric for metric, *_ in facts["series"]]
-    for each, (_, *columns) in zip(message.series, facts["series"], strict=True):
-        assert each.axis == (columns.pop() if len(columns) > 3 else None)
-        ours = [each.steps, each.values, each.times] + ([] if each.x is None else [each.x])
-        for column, theirs in zip(ours, columns, strict=True):
-            np.testing.assert_array_equal(column, numbers(theirs))
-    again = wire.points_message(
-        message.run, message.cursor, message.series, after=message.after, decimated=message.decimated
-    )
-    assert again == golden
+    golden, expected = (GOLDEN / f"{name}.bin").read_bytes(), EXPECTED[name]
+    messages = wire.read_bundle(golden)
+    for message, facts in zip(messages, expected, strict=True):
+        assert (message.run, message.cursor, message.after, message.decimated) == (
+            facts["run"],
+            facts["cursor"],
+            facts["after"],
+            facts["decimated"],
+        )
+        assert [each.metric for each in message.series] == [metric for metric, *_ in facts["series"]]
+        for each, (_, *columns) in zip(message.series, facts["series"], strict=True):
+            assert each.axis == (columns.pop() if len(columns) > 3 else None)
+            ours = [each.steps, each.values, each.times] + ([] if each.x is None else [each.x])
+            for column, theirs in zip(ours, columns, strict=True):
+                np.testing.assert_array_equal(column, numbers(theirs))
+    again = [
+        wire.points_message(each.run, each.cursor, each.series, after=each.after, decimated=each.decimated)
+        for each in messages
+    ]
+    assert b"".join(again) == golden
+    if len(messages) == 1:
+        assert wire.read_points(golden).cursor == messages[0].cursor
+    else:
+        with pytest.raises(BadValueError, match="where one was expected"):
+            wire.read_points(golden)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPECTED if name not in GOOD])
 def test_messages_that_are_damaged_or_newer_are_refused(name: str) -> None:
-    with pytest.raises(BadValueError):
-        wire.read_points((GOLDEN / f"{name}.bin").read_bytes())
+    for read in (wire.read_points, wire.read_bundle):
+        with pytest.raises(BadValueError):
+            read((GOLDEN / f"{name}.bin").read_bytes())
 
 
 def test_columns_that_do_not_lie_in_a_row_are_written_too() -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
-from agnez.record import CellRecord, Finding, Json
+import numpy as np
+
+from agnez.record import CellRecord, Finding, Json, Series
 from agnez.server.news import RecordNews
-from agnez.server.outlet import Outlet, Viewer
+from agnez.server.outlet import Bundle, Mark, Outlet, Viewer
 from agnez.store import Cells, Change
 from agnez.store import cursor as cursors
 from agnez.store.reader import RunReader
@@ -23,6 +25,8 @@ MANY = 50_000
 
 _FEWEST = 10
 _LOOK_SECONDS = 1.0
+_Standing = tuple[str, frozenset[str] | None]
+"""A cursor, and the metrics that are wanted from there on."""
 
 
 class FollowedCells:
@@ -60,8 +64,11 @@ class FollowedCells:
         self._revision = max((change.revision for change in past), default=0)
         self._known = {change.id for change in past if change.record is not None}
 
-    def look(self, viewers: Sequence[Viewer]) -> None:
-        """Tell the clients of the service, and the viewers, what is new."""
+    def look(self, viewers: Sequence[Viewer], readers: Sequence[Viewer] = (), bundle: Bundle | None = None) -> None:
+        """Tell the clients of the service, and the `viewers` that show it, what is new.
+
+        The points that `readers` lack go into the `bundle`.
+        """
         self._look_at_cells(viewers)
 
     def _look_at_cells(self, viewers: Sequence[Viewer]) -> bool:
@@ -143,15 +150,15 @@ class FollowedRun(FollowedCells):
         self._findings = tuple(self._reader.own.findings())
         self._findings_news.look(map(finding_record, self._findings), silently=True)
 
-    def look(self, viewers: Sequence[Viewer]) -> None:
-        """Tell the clients of the services, and the viewers, what is new."""
+    def look(self, viewers: Sequence[Viewer], readers: Sequence[Viewer] = (), bundle: Bundle | None = None) -> None:
+        """Tell the clients of the services, the `viewers` that show it and the `readers` of its points what is new."""
         moved = self._look_at_cells(viewers)
         self._look_at_findings(viewers, moved)
-        if bool(viewers) != self._watched:
-            self._watched = bool(viewers)
+        if bool(readers) != self._watched:
+            self._watched = bool(readers)
             self._reader.keep_recent(self._watched)
-        if viewers:
-            self._tell_points(viewers)
+        if readers and bundle is not None:
+            self._tell_points(readers, bundle)
 
     def _look_at_findings(self, viewers: Sequence[Viewer], moved: bool) -> None:
         findings = tuple(self._reader.own.findings()) if moved else self._findings
@@ -162,28 +169,37 @@ class FollowedRun(FollowedCells):
         if lacking:
             self._outlet.send(lacking, "findings", [finding_record(each) for each in self._findings])
 
-    def _tell_points(self, viewers: Sequence[Viewer]) -> None:
-        """Send each viewer what lies past its cursor; those that stand alike share one message."""
-        self._look_for_files(viewers)
+    def _tell_points(self, readers: Sequence[Viewer], bundle: Bundle) -> None:
+        """Send each reader what lies past its marks; what stands alike shares one message."""
+        self._look_for_files(readers)
         _, *others = self._reader.files(0).values()
         versions = (self._seen_version, *(file.version() for file in others))
         if versions != self._versions:
             self._versions, self._end = versions, self._reader.cursor()
-        alike: dict[str, list[Viewer]] = {}
-        for viewer in viewers:
-            if viewer.cursor not in (None, self._end):
-                alike.setdefault(str(viewer.cursor), []).append(viewer)
-        for after, group in alike.items():
-            message, cursor = self._points(after)
-            if message is None:
-                self._outlet.send(group, "resync", {"run": self.run})
-            else:
-                self._outlet.send(group, "points", message)
-            for viewer in group:
-                viewer.cursor = cursor
+        for (after, metrics), group in self._lacking(readers).items():
+            message, cursor = self._points(after, metrics)
+            if message is None or cursor is None:
+                self._have_read_afresh(list(group))
+                continue
+            bundle.add(group, message)
+            for marks in group.values():
+                for mark in marks:
+                    mark.cursor, mark.fresh = cursor, False
 
-    def _look_for_files(self, viewers: Sequence[Viewer]) -> None:
-        """Look every so often for files of further processes, and for a branch: then what viewers hold is wrong."""
+    def _lacking(self, readers: Sequence[Viewer]) -> dict[_Standing, dict[Viewer, list[Mark]]]:
+        """Return who stands where, of those that lack something or wait for an answer."""
+        standing: dict[_Standing, dict[Viewer, list[Mark]]] = {}
+        for viewer in readers:
+            marks = _joined(viewer.marks.get(self._reader.id, []))
+            if self._reader.id in viewer.marks:
+                viewer.marks[self._reader.id] = marks
+            for mark in marks:
+                if mark.cursor != self._end or (mark.fresh and mark.metrics is not None):
+                    standing.setdefault((mark.cursor, mark.metrics), {}).setdefault(viewer, []).append(mark)
+        return standing
+
+    def _look_for_files(self, readers: Sequence[Viewer]) -> None:
+        """Look every so often for files of further processes, and for a branch: then what readers hold is wrong."""
         now = time.monotonic()
         if now - self._looked < _LOOK_SECONDS:
             return
@@ -191,22 +207,52 @@ class FollowedRun(FollowedCells):
         self._reader.files(0, look=True)
         branches = self._reader.branches()
         if self._branches is not None and branches != self._branches:
-            self._outlet.send(viewers, "resync", {"run": self.run})
-            for viewer in viewers:
-                viewer.cursor = None
+            self._have_read_afresh(readers)
         self._branches = branches
 
-    def _points(self, after: str) -> tuple[bytes, str] | tuple[None, None]:
+    def _have_read_afresh(self, readers: Sequence[Viewer]) -> None:
+        self._outlet.send(readers, "resync", {"run": self.run})
+        for viewer in readers:
+            viewer.marks.pop(self._reader.id, None)
+
+    def _points(self, after: str, metrics: frozenset[str] | None) -> tuple[bytes, str] | tuple[None, None]:
         """Return the message of what lies past a cursor, and where it ends; None where that is too much."""
         reader = self._reader
         calls = cursors.distance(after, self._end)
-        if calls > MANY and calls * len(reader.metrics()) > TOO_MANY:
+        if calls > MANY and calls * len(reader.metrics() if metrics is None else metrics) > TOO_MANY:
             return None, None
-        page = reader.page(after=after)
+        page = reader.page(None if metrics is None else sorted(metrics), after=after)
         if sum(map(len, page.series)) > MANY:
             page = page.thinned(max(_FEWEST, MANY // len(page.series)))
-        message = points_message(reader.id, page.cursor, page.series, after=after, decimated=page.decimated)
+        series = page.series if metrics is None else _with_empty(page.series, metrics)
+        message = points_message(reader.id, page.cursor, series, after=after, decimated=page.decimated)
         return message, page.cursor
+
+
+def _joined(marks: list[Mark]) -> list[Mark]:
+    """Return marks with those made one that stand alike and were told so."""
+    if len(marks) < 2:
+        return marks
+    alike: dict[str, list[Mark]] = {}
+    for mark in marks:
+        alike.setdefault(mark.cursor, []).append(mark)
+    joined = []
+    for cursor, group in alike.items():
+        names = [mark.metrics for mark in group]
+        metrics = None if None in names else frozenset[str]().union(*(each for each in names if each is not None))
+        joined.append(Mark(metrics, cursor, fresh=any(mark.fresh for mark in group)))
+    return joined
+
+
+def _with_empty(series: Sequence[Series], metrics: Iterable[str]) -> list[Series]:
+    """Return a series for each metric: a message says of those that it names that there is nothing else."""
+    found = {each.metric: each for each in series}
+    return [found.get(metric) or _no_points(metric) for metric in sorted(metrics)]
+
+
+def _no_points(metric: str) -> Series:
+    whole, numbers = np.empty(0, dtype=np.int64), np.empty(0)
+    return Series(metric, whole, numbers, numbers, whole)
 
 
 def _light(change: Change) -> CellRecord:
@@ -219,8 +265,17 @@ def _light(change: Change) -> CellRecord:
 
 
 def group_by_run(viewers: Iterable[Viewer]) -> dict[str | None, list[Viewer]]:
-    """Return the viewers by what they watch."""
+    """Return the viewers by what they show."""
     groups: dict[str | None, list[Viewer]] = {}
     for viewer in viewers:
         groups.setdefault(viewer.run, []).append(viewer)
+    return groups
+
+
+def readers_by_run(viewers: Iterable[Viewer]) -> dict[str, list[Viewer]]:
+    """Return the viewers by the runs whose points they want."""
+    groups: dict[str, list[Viewer]] = {}
+    for viewer in viewers:
+        for run in viewer.marks:
+            groups.setdefault(run, []).append(viewer)
     return groups

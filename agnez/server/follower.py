@@ -10,15 +10,15 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from agnez.errors import NotFoundError, StoreError
 from agnez.record import Json, RunInfo
-from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run
+from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run, readers_by_run
 from agnez.server.news import RunNews
-from agnez.server.outlet import Outlet, Viewer
+from agnez.server.outlet import Bundle, Outlet, Viewer
 from agnez.store import RunReader, Store
 from agnez.store.catalog import project_record
 from agnez.store.life import Observer
@@ -110,9 +110,12 @@ class Follower:
         changed, gone = self._look_at_catalog()
         self._news.look(changed, gone, time.monotonic())
         self._tell_runs(viewers, changed, gone)
-        by_run = group_by_run(viewers)
-        for run in self._to_follow(by_run):
-            self._follow(run, by_run.get(run, []))
+        by_run, readers, bundle = group_by_run(viewers), readers_by_run(viewers), Bundle()
+        try:
+            for run in self._to_follow([*by_run, *readers]):
+                self._follow(run, by_run.get(run, []), [] if run is None else readers.get(run, []), bundle)
+        finally:  # whatever goes wrong with one run: those whose marks were moved must get their points
+            bundle.send(self._outlet)
         for viewer in fresh:
             viewer.fresh = False
 
@@ -175,20 +178,20 @@ class Follower:
 
     # --- what is followed ---------------------------------------------------------------------------------------------
 
-    def _to_follow(self, watched: Mapping[str | None, object]) -> list[str | None]:
+    def _to_follow(self, watched: Iterable[str | None]) -> list[str | None]:
         """Return the runs to look at: the living, for clients of the service, and those that somebody watches."""
         wanted: dict[str | None, None] = {None: None}
         wanted.update(dict.fromkeys(self._living))
         wanted.update(dict.fromkeys(watched))
         for run in [run for run in self._followed if run not in wanted]:
-            self._follow(run, [])  # its last words
+            self._follow(run, [], [], Bundle())  # its last words
             self._forget(run)
         return list(wanted)
 
-    def _follow(self, run: str | None, viewers: list[Viewer]) -> None:
+    def _follow(self, run: str | None, viewers: list[Viewer], readers: list[Viewer], bundle: Bundle) -> None:
         try:
             followed = self._followed.get(run) or self._open(run)
-            followed.look(viewers)
+            followed.look(viewers, readers, bundle)
         except (StoreError, NotFoundError, sqlite3.Error) as error:  # a run that was deleted, or is damaged
             log.warning("run %s cannot be followed: %s", run, error)
             self._forget(run)

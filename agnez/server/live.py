@@ -13,7 +13,7 @@ from flask_socketio import Namespace, SocketIO
 from agnez.errors import BadValueError
 from agnez.query import Record
 from agnez.record import Json
-from agnez.server.outlet import Viewer
+from agnez.server.outlet import Mark, Viewer
 from agnez.server.service import Announce
 from agnez.store import cursor as cursors
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 NAMESPACE = "/live"
 _MOST_WAITING = 20
 """Packets that may wait for one page; past it the page counts as not reading, and gets no more until it does."""
+
+_MOST_MARKS = 2000
+"""Marks of a page: one a run, and some more while charts come into view."""
 
 
 def _sid() -> str:
@@ -50,14 +53,21 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         self._viewers.pop(_sid(), None)
 
     def on_watch(self, wish: object = None) -> Json:
-        """Let a page watch a run from a cursor on."""
-        if not isinstance(wish, dict) or not isinstance(wish.get("run", None), str | None):
-            return {"ok": False, "error": "watch takes {run: id or null, after: cursor}"}
+        """Let a page watch a run, and the points of that and of others, from cursors on."""
+        try:
+            run, marks, named = _watched(wish)
+        except BadValueError as error:
+            return {"ok": False, "error": str(error)}
         earlier = self._viewers.get(_sid())
         listed = earlier is not None and earlier.listed
-        self._viewers[_sid()] = Viewer(_sid(), wish.get("run"), _cursor(wish.get("after")), listed=listed)
+        fresh = earlier is None or earlier.fresh or earlier.run != run or not named
+        self._viewers[_sid()] = Viewer(_sid(), run, marks, fresh=fresh, listed=listed)
         self.wake()
         return {"ok": True}
+
+    def on_here(self) -> bool:
+        """Answer a page that woke up and asks whether its connection still leads somewhere."""
+        return True
 
     def count(self) -> int:
         """Return how many pages are open."""
@@ -102,6 +112,30 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         deadline = time.monotonic() + timeout
         for _ in waiting:
             left.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _watched(wish: object) -> tuple[str | None, dict[str, list[Mark]], bool]:
+    """Return the run that a page shows, from where on it wants the points of which runs, and if it named metrics."""
+    run = wish.get("run") if isinstance(wish, dict) else 0
+    if not isinstance(wish, dict) or not isinstance(run, str | None):
+        raise BadValueError("watch takes {run: id or null, after: cursor} or {run: id or null, marks: [...]}")
+    if "marks" not in wish:
+        return run, {} if run is None else {run: [Mark(None, _cursor(wish.get("after")))]}, False
+    listed = wish["marks"]
+    if not isinstance(listed, list) or len(listed) > _MOST_MARKS:
+        raise BadValueError(f"marks are a list of at most {_MOST_MARKS}")
+    marks: dict[str, list[Mark]] = {}
+    for each in listed:
+        of, mark = _mark(each)
+        marks.setdefault(of, []).append(mark)
+    return run, marks, True
+
+
+def _mark(wish: object) -> tuple[str, Mark]:
+    run, metrics = (wish.get("run"), wish.get("metrics")) if isinstance(wish, dict) else (None, None)
+    if not isinstance(wish, dict) or not isinstance(run, str) or not isinstance(metrics, list):
+        raise BadValueError("a mark is {run: id, after: cursor, metrics: [names]}")
+    return run, Mark(frozenset(name for name in metrics if isinstance(name, str)), _cursor(wish.get("after")))
 
 
 def _cursor(after: object) -> str:

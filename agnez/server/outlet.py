@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,18 +11,51 @@ from agnez.record import Json
 
 
 @dataclass(eq=False, slots=True)
-class Viewer:
-    """Hold what one page watches: a run (None: the cells without one), and its cursor in the run's points.
+class Mark:
+    """Hold up to which cursor a viewer has some metrics of a run; `metrics` is None for all of them.
 
-    The cursor is None for one that was told to read afresh: it gets no points until it watches again. `fresh`: it was
-    told nothing of that run yet. `listed`: it was told of all runs.
+    `fresh`: it asked for what follows and got no answer yet. One that names its metrics gets one even if that is empty.
+    """
+
+    metrics: frozenset[str] | None
+    cursor: str
+    fresh: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Viewer:
+    """Hold what one page watches: a run on show (None: the cells without one), and its marks in the points of runs.
+
+    One that was told to read a run afresh has no marks in it until it watches again. `fresh`: it was told nothing of
+    the run on show yet. `listed`: it was told of all runs.
     """
 
     sid: str
     run: str | None
-    cursor: str | None
+    marks: dict[str, list[Mark]]
     fresh: bool = True
     listed: bool = False
+
+
+class Bundle:
+    """Gather the points messages of one look at all runs, so that each viewer gets one message for all of them."""
+
+    def __init__(self) -> None:
+        self._messages: dict[Viewer, list[bytes]] = {}
+
+    def add(self, viewers: Iterable[Viewer], message: bytes) -> None:
+        """Add a points message for some viewers."""
+        for viewer in viewers:
+            self._messages.setdefault(viewer, []).append(message)
+
+    def send(self, outlet: Outlet) -> None:
+        """Send what was gathered; those who get the same share one message."""
+        alike: dict[tuple[int, ...], list[Viewer]] = {}
+        for viewer, messages in self._messages.items():
+            alike.setdefault(tuple(map(id, messages)), []).append(viewer)
+        for group in alike.values():
+            outlet.send(group, "points", b"".join(self._messages[group[0]]))
+        self._messages.clear()
 
 
 class Outlet(Protocol):

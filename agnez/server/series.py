@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import MultiDict
 
 from agnez import wire
-from agnez.errors import BadValueError
+from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Series
 from agnez.store import Store
 from agnez.store import axis as axes
@@ -21,19 +21,43 @@ from agnez.store.reader import Rank, RunReader, Wish
 
 _POINTS = range(10, 1_000_001)
 _COUNTS = range(1_000_000)
-_PAST = ("metric", "max", "after")
+_OCTETS = "application/octet-stream"
+_MOST_RUNS = 200
+_PAST = ("metric", "max", "after", "first")
 _PART = ("metric", "max", "x", "from", "to", "rank", "branch")
 
 
 def install(flask: Flask, store: Store) -> None:
-    """Give the series of each run their address."""
+    """Give the series of each run their address, and those of several runs one."""
 
     @flask.get("/runs/<id>/series")
     def series(id: str) -> Response:
         with RunReader(store, id) as reader:
-            response = Response(_message(reader, request.args), content_type="application/octet-stream")
-        response.headers["Cache-Control"] = "no-store"
-        return response
+            return _response(_message(reader, request.args))
+
+    @flask.get("/series")
+    def series_of_runs() -> Response:
+        runs = request.args.getlist("run")
+        if not 0 < len(runs) <= _MOST_RUNS:
+            raise BadValueError(f"?run= names runs, from 1 to {_MOST_RUNS} of them")
+        asked = MultiDict((name, value) for name, value in request.args.items(multi=True) if name != "run")
+        return _response(b"".join(_messages(store, runs, asked)))
+
+
+def _response(body: bytes) -> Response:
+    response = Response(body, content_type=_OCTETS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _messages(store: Store, runs: Iterable[str], asked: MultiDict[str, str]) -> Iterator[bytes]:
+    """Return a points message of each run. Those that are not there are left out: they may have just been deleted."""
+    for run in dict.fromkeys(runs):
+        try:
+            with RunReader(store, run) as reader:
+                yield _message(reader, asked)
+        except NotFoundError:
+            continue
 
 
 def _message(reader: RunReader, asked: MultiDict[str, str]) -> bytes:
@@ -43,6 +67,9 @@ def _message(reader: RunReader, asked: MultiDict[str, str]) -> bytes:
     metrics, most = asked.getlist("metric") or None, _whole(asked, "max", _POINTS)
     narrow = [name for name in asked if name not in _PAST]
     if not narrow:
+        first = _whole(asked, "first", _COUNTS)
+        if metrics is None and first is not None:
+            metrics = reader.metrics()[:first]
         page = reader.page(metrics, after=asked.get("after", cursors.START), most=most)
         return wire.points_message(reader.id, page.cursor, page.series, decimated=page.decimated)
     if "after" in asked:

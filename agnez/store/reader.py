@@ -177,12 +177,12 @@ class RunReader:
         Raises:
             BadValueError: `after` is no cursor.
         """
-        wanted = None if metrics is None else list(metrics)
+        wanted = None if metrics is None else dict.fromkeys(metrics)
         begun, places = cursors.read(after), dict[str, int]()
         parts, decimated = dict[str, list[Series]](), False
         for name, file in self.files(0).items():
             since = begun.get(name, 0)
-            at_hand = file.at_hand(since) if wanted is None and most is None else None
+            at_hand = file.at_hand(since, wanted) if most is None else None
             places[name], found, thinned = (*at_hand, False) if at_hand else file.series(wanted, after=since, most=most)
             decimated = decimated or thinned
             for each in self._placed_past(found, name, since):

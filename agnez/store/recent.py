@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,11 @@ def add(path: Path, written: Sequence[Written]) -> None:
                 kept.popleft()
 
 
-def since(path: Path, after: int) -> tuple[int, list[Series]] | None:
-    """Return the newest call that is kept and all points past a call; None where not all of them are here."""
+def since(path: Path, after: int, metrics: Collection[str] | None = None) -> tuple[int, list[Series]] | None:
+    """Return the newest call that is kept and the points of metrics past a call; None where not all of them are here.
+
+    `metrics` is None for those of all.
+    """
     if path not in _kept:
         return None
     with _lock:
@@ -72,12 +75,12 @@ def since(path: Path, after: int) -> tuple[int, list[Series]] | None:
     starts = [after + 1, *(each.last + 1 for each in newer)]
     if not newer or any(each.first != start for each, start in zip(newer, starts, strict=False)):
         return None
-    return newer[-1].last, _series(newer)
+    return newer[-1].last, _series(newer, metrics)
 
 
-def _series(written: Sequence[Written]) -> list[Series]:
+def _series(written: Sequence[Written], wanted: Collection[str] | None) -> list[Series]:
     places: dict[str, int] = {}
-    columns = [_columns(each, places) for each in written]
+    columns = [_columns(each, places, wanted) for each in written]
     metrics, calls, steps, values, times = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     few = metrics.astype(np.int16) if len(places) < 2**15 else metrics  # NumPy sorts these by their digits
     order = np.argsort(few, kind="stable")
@@ -90,8 +93,16 @@ def _series(written: Sequence[Written]) -> list[Series]:
     return found
 
 
-def _columns(written: Written, places: dict[str, int]) -> tuple[NDArray[Any], ...]:
+def _columns(written: Written, places: dict[str, int], wanted: Collection[str] | None) -> tuple[NDArray[Any], ...]:
     """Return the columns of a batch, its metrics by their places among all."""
     batch = written.batch
-    mine = np.array([places.setdefault(name, len(places)) for name in batch.names], dtype=np.int64)
-    return mine[batch.metrics], batch.calls + written.first, batch.steps, batch.values, batch.times
+    mine = np.array(
+        [places.setdefault(name, len(places)) if wanted is None or name in wanted else -1 for name in batch.names],
+        dtype=np.int64,
+    )
+    metrics = mine[batch.metrics]
+    columns = (metrics, batch.calls + written.first, batch.steps, batch.values, batch.times)
+    if wanted is None:
+        return columns
+    some = metrics >= 0
+    return tuple(column[some] for column in columns)

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -140,9 +140,12 @@ class RunFile:
         with self._writing():
             self._points.begin_segment()
 
-    def at_hand(self, after: int) -> tuple[int, list[Series]] | None:
-        """Return the newest call and all points past a call if this process has just written them, else None."""
-        return recent.since(self._path, after)
+    def at_hand(self, after: int, metrics: Collection[str] | None = None) -> tuple[int, list[Series]] | None:
+        """Return the newest call and the points of metrics, or all, past a call if this process has just written them.
+
+        It is None where that process was another, or it was too long ago.
+        """
+        return recent.since(self._path, after, metrics)
 
     def segments(self) -> list[Segment]:
         """Return the segments in their order; the first begins with the file."""

@@ -12,16 +12,23 @@ export interface Listener {
   gone(ids: string[]): void;
   cells(change: wire.CellsChange): void;
   findings(findings: wire.Finding[]): void;
-  points(message: wire.PointsMessage): void;
+  points(messages: readonly wire.PointsMessage[]): void;
   resync(run: string | null): void;
   /** The server ends: resolve once the page has what it needs without it. */
   closing(command: string): Promise<void>;
   unreadable(error: wire.WireError): void;
 }
 
+/** Metrics of a run, and the cursor after which the page wants their points. */
+export interface Mark {
+  readonly run: string;
+  readonly after: string;
+  readonly metrics: readonly string[];
+}
+
 export interface Link {
-  /** Ask for what comes after a cursor; replaces what was watched before. */
-  watch(run: string | null, after: string): void;
+  /** Show a run, and ask for what comes after some marks, of that run and of others; replaces what was watched before. */
+  watch(run: string | null, marks: readonly Mark[]): void;
 }
 
 /** Open the page's own socket. It reconnects for ever, and soon: the next training may take the port over. */
@@ -62,14 +69,38 @@ export function connect(listener: Listener): Link {
       if (typeof ack === "function") ack();
     });
   });
+  const reconnect = (): void => {
+    socket.disconnect().connect();
+  };
+  onWake(() => {
+    if (socket.connected) socket.timeout(ANSWER_MS).emit("here", (error: Error | null) => error !== null && reconnect());
+  });
   return {
-    watch(run, after) {
-      if (socket.connected) socket.emit("watch", { run, after });
+    watch(run, marks) {
+      if (socket.connected) socket.emit("watch", { run, marks });
     },
   };
 }
 
-function readBytes(payload: unknown): wire.PointsMessage {
+/** How long a server may take to answer whether it is there. */
+const ANSWER_MS = 3000;
+const BEAT_MS = 5000;
+/** Hidden pages have their timers slowed to one a minute. */
+const ASLEEP_MS = 90_000;
+
+/** Call `act` when the machine woke up, or came back to its network: then a connection may be dead and not know it. */
+function onWake(act: () => void): void {
+  let last = Date.now();
+  setInterval(() => {
+    const slept = Date.now() - last > ASLEEP_MS;
+    last = Date.now();
+    if (slept) act();
+  }, BEAT_MS);
+  window.addEventListener("online", act);
+  window.addEventListener("pageshow", (event) => event.persisted && act());
+}
+
+function readBytes(payload: unknown): wire.PointsMessage[] {
   if (!(payload instanceof ArrayBuffer)) throw new wire.WireError("points came without bytes");
   return wire.readPoints(payload);
 }
@@ -85,8 +116,9 @@ export class RequestError extends Error {
   }
 }
 
-async function get(address: string): Promise<Response> {
-  const response = await fetch(address, { headers: { Accept: "application/json, application/octet-stream" } });
+async function get(address: string, signal?: AbortSignal): Promise<Response> {
+  const headers = { Accept: "application/json, application/octet-stream" };
+  const response = await fetch(address, { headers, signal: signal ?? null });
   if (!response.ok) throw new RequestError(response.status, address);
   return response;
 }
@@ -106,10 +138,78 @@ export async function readRuns(): Promise<wire.Run[]> {
   }
 }
 
-/** Read all series of a run, each with at most `most` points (its extremes among them). */
-export async function readSeries(run: string, most: number): Promise<wire.PointsMessage> {
-  const response = await get(`/runs/${encodeURIComponent(run)}/series?max=${most}`);
-  return wire.readPoints(await response.arrayBuffer());
+/** What to read of some runs: named metrics, or the first that were logged; at most `most` points of each. */
+export interface SeriesWish {
+  readonly runs: readonly string[];
+  readonly metrics?: readonly string[];
+  readonly first?: number;
+  readonly most: number;
+  /** A part of the series: the axis whose bounds are given, and along which they are thinned. */
+  readonly part?: Part;
+}
+
+export interface Part {
+  /** `step`, `time` (seconds since 1970), `relative` (seconds since the run began) or a metric. */
+  readonly x: string;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** What was read of one run: of the metrics that were asked for and are not in the message there is no point. */
+export interface SeriesRead {
+  readonly message: wire.PointsMessage;
+  readonly asked: readonly string[];
+}
+
+/** Read series, each with its extremes, up to a cursor. Runs that are not there are left out. */
+export async function readSeries(wish: SeriesWish, signal?: AbortSignal): Promise<SeriesRead[]> {
+  const read = async ({ query, asked }: Query): Promise<SeriesRead[]> => {
+    const bytes = await (await get(`/series?${query}`, signal)).arrayBuffer();
+    return bytes.byteLength === 0 ? [] : wire.readPoints(bytes).map((message) => ({ message, asked }));
+  };
+  return (await Promise.all(queries(wish).map(read))).flat();
+}
+
+interface Query {
+  readonly query: string;
+  readonly asked: readonly string[];
+}
+
+/** Servers and proxies take addresses of 8 kB. */
+const MOST_LETTERS = 3500;
+
+/** A wish that is too long for one address is written in several. */
+function queries({ runs, metrics, first, most, part }: SeriesWish): Query[] {
+  const rest: string[][] = [["max", String(most)]];
+  if (first !== undefined) rest.push(["first", String(first)]);
+  if (part !== undefined) {
+    rest.push(["x", part.x]);
+    if (part.from !== null) rest.push(["from", String(part.from)]);
+    if (part.to !== null) rest.push(["to", String(part.to)]);
+  }
+  const named = metrics === undefined ? [[]] : shares(metrics);
+  return shares(runs).flatMap((some) =>
+    named.map((asked) => {
+      const pairs = [...some.map((run) => ["run", run]), ...asked.map((metric) => ["metric", metric]), ...rest];
+      return { query: new URLSearchParams(pairs).toString(), asked };
+    }),
+  );
+}
+
+/** Part words so that each part fits into an address with another one. */
+function shares(words: readonly string[]): string[][] {
+  const parts: string[][] = [];
+  let left = 0;
+  for (const word of words) {
+    const letters = encodeURIComponent(word).length + 8;
+    if (letters > left) {
+      parts.push([]);
+      left = MOST_LETTERS;
+    }
+    parts[parts.length - 1]?.push(word);
+    left -= letters;
+  }
+  return parts;
 }
 
 /** Count the cells that belong to no run. */

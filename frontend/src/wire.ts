@@ -320,29 +320,38 @@ export function readClosing(value: unknown): string {
   return textOr(fields(value, "closing"), "command", "agnez server");
 }
 
+/** Read points messages, one behind the other (docs/architecture.md has the layout). */
+export function readPoints(message: ArrayBuffer): PointsMessage[] {
+  const messages: PointsMessage[] = [];
+  let start = 0;
+  do {
+    const [read, end] = readOne(message, start);
+    messages.push(read);
+    start = end;
+  } while (start < message.byteLength);
+  return messages;
+}
+
 /**
- * Read a points message (docs/architecture.md has the layout).
+ * Read the points message that begins at a byte, and say where it ends.
  *
  * The columns are views of the message, not copies: the header's length is a multiple of 8, which keeps them aligned.
  * They are read in the machine's byte order, which is little-endian wherever browsers run.
  */
-export function readPoints(message: ArrayBuffer): PointsMessage {
-  if (message.byteLength < HEAD) throw new WireError("this points message is cut short");
-  const head = new DataView(message, 0, HEAD);
+function readOne(message: ArrayBuffer, start: number): [PointsMessage, number] {
+  if (message.byteLength < start + HEAD) throw new WireError("this points message is cut short");
+  const head = new DataView(message, start, HEAD);
   const version = head.getUint8(0);
   if (version !== VERSION) throw new WireError(`points message of version ${version}; this page reads version ${VERSION}`);
   const length = head.getUint32(4, true);
-  if (length % 8 !== 0 || HEAD + length > message.byteLength) throw new WireError("this points message is cut short");
-  const header = fields(readJson(new Uint8Array(message, HEAD, length)), "header");
+  const columns = start + HEAD + length;
+  if (length % 8 !== 0 || columns > message.byteLength) throw new WireError("this points message is cut short");
+  const header = fields(readJson(new Uint8Array(message, start + HEAD, length)), "header");
   const cursor = text(header, "cursor");
   if (cursor === "") throw new WireError("this points message has no cursor");
-  return {
-    run: text(header, "run"),
-    cursor,
-    after: textOr(header, "after", null),
-    decimated: (head.getUint8(1) & 1) === 1,
-    series: readColumns(message, HEAD + length, list(header["series"], "series").map(readEntry)),
-  };
+  const [series, end] = readColumns(message, columns, list(header["series"], "series").map(readEntry));
+  const read = { run: text(header, "run"), cursor, after: textOr(header, "after", null), series };
+  return [{ ...read, decimated: (head.getUint8(1) & 1) === 1 }, end];
 }
 
 function readJson(bytes: Uint8Array): unknown {
@@ -370,16 +379,17 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function readColumns(message: ArrayBuffer, start: number, entries: readonly Entry[]): SeriesPart[] {
+function readColumns(message: ArrayBuffer, start: number, entries: readonly Entry[]): [SeriesPart[], number] {
   const columns = entries.reduce((sum, { count, axis }) => sum + count * (axis === null ? 3 : 4), 0);
-  if (message.byteLength - start !== 8 * columns) throw new WireError("this points message has the wrong length");
+  const end = start + 8 * columns;
+  if (end > message.byteLength) throw new WireError("this points message has the wrong length");
   let offset = start;
   const column = (count: number): Float64Array => {
     const view = new Float64Array(message, offset, count);
     offset += 8 * count;
     return view;
   };
-  return entries.map(({ metric, count, axis }) => ({
+  const series = entries.map(({ metric, count, axis }) => ({
     metric,
     axis,
     steps: column(count),
@@ -387,4 +397,5 @@ function readColumns(message: ArrayBuffer, start: number, entries: readonly Entr
     times: column(count),
     places: axis === null ? null : column(count),
   }));
+  return [series, end];
 }

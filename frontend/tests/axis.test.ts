@@ -8,9 +8,11 @@ function points(...pairs: readonly (readonly [number, number])[]): Points {
   return {
     steps: Float64Array.from(pairs, ([step]) => step),
     values: Float64Array.from(pairs, ([, value]) => value),
+    times: Float64Array.from(pairs, ([step]) => step),
     length: pairs.length,
     range: null,
     stem: pairs,
+    thinned: false,
   };
 }
 

@@ -30,7 +30,7 @@ function upTo(end: number): Columns {
 
 function grow(columns: Columns, start: number, end: number): void {
   const steps = Float64Array.from({ length: end - start }, (_, i) => start + i);
-  columns.append(steps, steps);
+  columns.append({ steps, values: steps, times: steps });
 }
 
 describe("a chart is drawn anew", () => {
@@ -50,7 +50,8 @@ describe("a chart is drawn anew", () => {
     const columns = [upTo(50)];
     const ended = (...ends: readonly number[]): Axis => {
       const epochs = new Columns();
-      epochs.append(Float64Array.from(ends), Float64Array.from(ends, (_, nth) => nth + 1));
+      const steps = Float64Array.from(ends);
+      epochs.append({ steps, values: Float64Array.from(ends, (_, nth) => nth + 1), times: steps });
       return runAxis(epochs.points, { ...NOTHING, epochs: 10 }, [0, 50], true);
     };
     const before = drawn(columns, { axis: ended(10, 20, 30) });

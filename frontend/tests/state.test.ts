@@ -20,7 +20,8 @@ const RUN: Run = {
 
 function column(...pairs: readonly (readonly [number, number])[]): Columns {
   const columns = new Columns();
-  columns.append(Float64Array.from(pairs, ([step]) => step), Float64Array.from(pairs, ([, value]) => value));
+  const steps = Float64Array.from(pairs, ([step]) => step);
+  columns.append({ steps, values: Float64Array.from(pairs, ([, value]) => value), times: steps });
   return columns;
 }
 
@@ -35,7 +36,7 @@ describe("columns", () => {
 
   test("grow past their first size without losing a point", () => {
     const columns = new Columns();
-    for (let i = 0; i < 1000; i++) columns.append(Float64Array.of(i), Float64Array.of(-i));
+    for (let i = 0; i < 1000; i++) columns.append({ steps: Float64Array.of(i), values: Float64Array.of(-i), times: Float64Array.of(2 * i) });
     expect(columns.length).toBe(1000);
     expect([...columns.points.steps]).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     expect(columns.least).toEqual({ value: -999, step: 999 });

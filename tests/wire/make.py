@@ -1,7 +1,7 @@
 """Write the golden points messages that both languages read: `python tests/wire/make.py`.
 
 Only `struct` and `json` are used, so that the messages do not depend on the code that they test.
-`expected.json` says of each file what a reader must find in it, or `"refused"` where it must refuse.
+`expected.json` says of each file which messages a reader must find in it, or `"refused"` where it must refuse.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 import struct
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 Columns = tuple[list[float], ...]  # steps, values, times, and where the metric has an axis of its own: x
@@ -40,6 +41,7 @@ MESSAGES: dict[str, tuple[str, str, bool, dict[str, Columns]]] = {
     ),
     "out-of-order": ("rewound", "3", False, {"loss": ([5, 3, 5], [0.5, 0.3, 0.25], [1.0, 2.0, 3.0])}),
     "with-after": ("followed", "5", False, {"loss": ([3, 4], [0.75, 0.5], [1.0, 1.25])}),
+    "nothing-new": ("followed", "9", False, {"loss": ([], [], []), "val/loss": ([], [], [])}),
     "several-files": ("forked", "12,process-71-0a1b=4", False, {"loss": ([0], [1.0], [2.0])}),
     "with-axes": (
         "declared",
@@ -55,11 +57,15 @@ MESSAGES: dict[str, tuple[str, str, bool, dict[str, Columns]]] = {
 }
 
 
-FOLLOWED = {"with-after": "3"}
+FOLLOWED = {"with-after": "3", "nothing-new": "5"}
 """Messages of the socket, which name the cursor that they follow."""
 
 AXES = {"val/loss": "epoch", "val/größe": "relative"}
 """The axes of the metrics that have a fourth column."""
+
+
+BUNDLES = {"bundle": ("with-after", "nothing-new", "with-axes", "non-finite")}
+"""Messages that stand one behind the other in one."""
 
 
 def message(
@@ -89,7 +95,7 @@ def said(number: float) -> float | str:
 
 def main() -> None:
     """Write the messages and what is in them."""
-    expected: dict[str, object] = {}
+    expected: dict[str, Any] = {}
     for name, (run, cursor, decimated, series) in MESSAGES.items():
         (HERE / f"{name}.bin").write_bytes(message(run, cursor, decimated, series, after=FOLLOWED.get(name)))
         columns = [
@@ -97,13 +103,17 @@ def main() -> None:
             for metric, each in series.items()
         ]
         facts = {"run": run, "cursor": cursor, "after": FOLLOWED.get(name), "decimated": decimated}
-        expected[name] = {**facts, "series": columns}
+        expected[name] = [{**facts, "series": columns}]
+    for name, parts in BUNDLES.items():
+        (HERE / f"{name}.bin").write_bytes(b"".join((HERE / f"{part}.bin").read_bytes() for part in parts))
+        expected[name] = [message for part in parts for message in expected[part]]
     plain = message(*MESSAGES["plain"])
     refused = {
         "refused-later-version": message(*MESSAGES["plain"], version=3),
         "refused-cut-short": plain[:-8],
         "refused-cut-in-the-head": plain[:10],
         "refused-too-long": plain + bytes(8),
+        "refused-bundle-cut-short": plain + plain[:-8],
     }
     for name, broken in refused.items():
         (HERE / f"{name}.bin").write_bytes(broken)

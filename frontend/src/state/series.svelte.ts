@@ -1,16 +1,37 @@
-/** All series of the run that is shown. */
+/** The series of one run, as far as the page holds them: each up to a cursor, from which the server goes on. */
+/* eslint-disable svelte/prefer-svelte-reactivity -- what is shown is in `#columns` and `#version` */
 
 import { SvelteMap } from "svelte/reactivity";
-import { BEGINNING, type PointsMessage } from "../wire";
-import { Columns } from "./columns";
+import type { PointsMessage } from "../wire";
+import { Columns, NO_POINTS, type Points } from "./columns";
+
+/** What became of a message: `gap` where what should have come before it is missing. */
+export type Taken = "taken" | "passed" | "gap";
+
+/** Metrics that are held up to one cursor. */
+export interface Mark {
+  readonly after: string;
+  readonly metrics: readonly string[];
+}
 
 export class SeriesStore {
   readonly #columns = new SvelteMap<string, Columns>();
-  #run: string | null = null;
-  #cursor = BEGINNING;
-  /** Whether what comes is what was asked for last: before that it may have been on its way when the page asked. */
-  #inStep = false;
+  /** Up to where each metric is held, also those that have no point yet. */
+  readonly #cursors = new Map<string, string>();
+  /** Metrics of which something came that fits, since the page asked last: before that it may have been on its way. */
+  readonly #inStep = new Set<string>();
+  readonly #bound: number | undefined;
+  #first = Infinity;
+  #last = -Infinity;
   #version = $state(0);
+
+  /** `bound` is how many points of a series are held at most. */
+  constructor(
+    readonly run: string | null,
+    bound?: number,
+  ) {
+    this.#bound = bound;
+  }
 
   /** Grows with every message that brought something: read it to be run again. */
   get version(): number {
@@ -21,61 +42,96 @@ export class SeriesStore {
     return [...this.#columns.keys()];
   }
 
-  /** The first and the last step of all series. */
+  /** The first and the last step of all series; run again with each that comes. */
   get steps(): readonly [number, number] {
-    let [first, last] = [Infinity, -Infinity];
-    for (const { points } of this.#columns.values()) {
-      first = Math.min(first, points.steps[0] ?? first);
-      last = Math.max(last, points.steps[points.length - 1] ?? last);
-    }
-    return first <= last ? [first, last] : [0, 0];
+    void this.#version;
+    return this.#first <= this.#last ? [this.#first, this.#last] : [0, 0];
   }
 
+  /** The columns of a metric; run again when there are some, and with `version` when they grow. */
   get(metric: string): Columns | undefined {
     return this.#columns.get(metric);
   }
 
-  /** Forget everything and hold the points of another run from now on. */
-  clear(run: string | null): void {
+  /** The points of a metric; run again with each that comes. */
+  points(metric: string): Points {
+    void this.#version;
+    return this.#columns.get(metric)?.points ?? NO_POINTS;
+  }
+
+  /** Tell whether a metric was read, be it that there was nothing. */
+  holds(metric: string): boolean {
+    return this.#cursors.has(metric);
+  }
+
+  /** Forget everything. */
+  clear(): void {
     this.#columns.clear();
-    this.#run = run;
-    this.#cursor = BEGINNING;
-    this.#inStep = false;
+    this.#cursors.clear();
+    this.#inStep.clear();
+    [this.#first, this.#last] = [Infinity, -Infinity];
     this.#version++;
   }
 
-  /** Hold what was read of a run's series in place of all that was held. */
-  replace(message: PointsMessage): void {
-    this.clear(message.run);
-    this.#take(message);
-  }
-
-  /** Say from where the server is to go on, and let pass what does not follow until that comes. */
-  goOn(): string {
-    this.#inStep = false;
-    return this.#cursor;
-  }
-
-  /**
-   * Append what follows the cursor. Says what became of it: `passed` if it is of another run, or was on its way before
-   * `goOn`; `gap` if what should have come is missing, so that the page must go on from its own cursor.
-   */
-  append(message: PointsMessage): "taken" | "passed" | "gap" {
-    if (message.run !== this.#run) return "passed";
-    if (message.after !== this.#cursor) return this.#inStep ? "gap" : "passed";
-    this.#inStep = true;
-    this.#take(message);
-    return "taken";
-  }
-
-  #take(message: PointsMessage): void {
-    this.#cursor = message.cursor;
-    if (message.series.length === 0) return;
-    for (const part of message.series) {
-      let columns = this.#columns.get(part.metric);
-      if (columns === undefined) this.#columns.set(part.metric, (columns = new Columns()));
-      columns.append(part.steps, part.values);
+  /** Forget some metrics. */
+  drop(metrics: Iterable<string>): void {
+    for (const metric of metrics) {
+      this.#columns.delete(metric);
+      this.#cursors.delete(metric);
     }
     this.#version++;
+  }
+
+  /** Hold what was read of some metrics in place of what was held of them; of those it does not name there is nothing. */
+  hold(message: PointsMessage, asked: Iterable<string> = []): void {
+    for (const metric of [...asked, ...message.series.map((part) => part.metric)]) {
+      this.#columns.delete(metric);
+      this.#cursors.set(metric, message.cursor);
+      this.#inStep.delete(metric);
+    }
+    for (const part of message.series) this.#append(part, message.decimated);
+    this.#version++;
+  }
+
+  /** Say from where the server is to go on with each of some metrics; those that are not held are left out. */
+  goOn(wanted: Iterable<string>): Mark[] {
+    this.#inStep.clear();
+    const alike = new Map<string, string[]>();
+    for (const metric of wanted) {
+      const cursor = this.#cursors.get(metric);
+      if (cursor === undefined) continue;
+      const metrics = alike.get(cursor);
+      if (metrics === undefined) alike.set(cursor, [metric]);
+      else metrics.push(metric);
+    }
+    return [...alike].map(([after, metrics]) => ({ after, metrics }));
+  }
+
+  /** Append of each metric what follows the cursor that it is held up to; the rest of a message is let pass. */
+  take(message: PointsMessage): Taken {
+    let became: Taken = "passed";
+    let grew = false;
+    for (const part of message.series) {
+      if (this.#cursors.get(part.metric) === message.after) {
+        this.#cursors.set(part.metric, message.cursor);
+        this.#inStep.add(part.metric);
+        this.#append(part, message.decimated);
+        grew ||= part.steps.length > 0;
+        if (became === "passed") became = "taken";
+      } else if (this.#inStep.has(part.metric)) became = "gap";
+    }
+    if (grew) this.#version++;
+    return became;
+  }
+
+  #append(part: PointsMessage["series"][number], decimated: boolean): void {
+    if (part.steps.length === 0) return;
+    let columns = this.#columns.get(part.metric);
+    if (columns === undefined) this.#columns.set(part.metric, (columns = new Columns(this.#bound)));
+    columns.append(part, decimated);
+    for (const step of part.steps) {
+      if (step < this.#first) this.#first = step;
+      if (step > this.#last) this.#last = step;
+    }
   }
 }

@@ -1,35 +1,34 @@
 /** What the page shows, and how it keeps up with the server. */
 
+import { untrack } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
 import { runAxis, sameAxis, type Axis } from "../charts/axis";
-import { connect, countLooseCells, readRuns, readSeries, RequestError, type Link } from "../network";
+import { connect, countLooseCells, readRuns, RequestError, type Link } from "../network";
 import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
 import { goAlong } from "./clock.svelte";
-import { NO_POINTS } from "./columns";
+import { Detail } from "./detail.svelte";
+import { Feed, MissingError, type Whose } from "./feed";
 import { keepAll } from "./keep";
-import { Needs } from "./needs";
+import type { Needs } from "./needs";
 import { pace } from "./pace";
-import { SeriesStore } from "./series.svelte";
+import type { SeriesStore } from "./series.svelte";
 import { Thrift } from "./thrift";
 
-/** The points of a series that are read at first; all that come later are kept. */
-const MOST_POINTS = 2000;
 /** The server waits 2 s for the answer to `closing`. */
 const KEEP_MS = 1700;
 /** Where nobody looks, only the tab's title is seen. */
 const HIDDEN_TURN_MS = 5000;
 
-export type Connection = "connecting" | "live" | "lost" | "ended";
+/** `catching up`: the server is there again, and not all that was missed has come yet. */
+export type Connection = "connecting" | "catching up" | "live" | "lost" | "ended";
 /** A run's id; `null` for the cells that name no run; `undefined` while nothing is known. */
 export type Shown = string | null | undefined;
 
 export class Session {
   readonly runs = new SvelteMap<string, Run>();
   readonly cells = new SvelteMap<string, Cell>();
-  readonly series = new SeriesStore();
-  /** The metrics that somebody looks at. */
-  readonly needs = new Needs();
+  readonly detail = new Detail();
   findings = $state.raw<readonly Finding[]>([]);
   connection = $state<Connection>("connecting");
   shown = $state<Shown>(undefined);
@@ -42,29 +41,36 @@ export class Session {
 
   #axis: Axis | null = null;
   #chosen = false;
-  #reading: object | null = null;
+  #feed = new Feed({
+    watch: (run, marks) => this.#link.watch(run, marks),
+    read: (error) => this.#wasRead(error),
+    caughtUp: () => {
+      if (this.connection === "catching up") this.connection = "live";
+    },
+  });
   #freshCells = true;
   #link: Link;
   #thrift = new Thrift();
   #pace = pace(() => (document.hidden ? HIDDEN_TURN_MS : this.#thrift.interval), { begins: () => this.#thrift.measure() });
 
   constructor() {
+    this.need(["epoch"], "shown"); // the axis of all charts
     window.addEventListener("popstate", () => {
-      if (this.connection === "live") this.#followAddress();
+      if (this.#reachable) this.#followAddress();
     });
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       this.#pace.flush();
-      if (this.connection === "live") void this.#countLoose();
+      if (this.#reachable) void this.#countLoose();
     });
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
       runs: (runs) => this.#pace.take(() => this.#takeRuns(runs)),
-      gone: (ids) => this.#pace.take(() => this.#forgetRuns((id) => ids.includes(id))),
+      gone: (ids) => this.#pace.take(() => this.#takeGone(ids)),
       cells: (change) => this.#pace.take(() => this.#takeCells(change)),
       findings: (findings) => this.#pace.take(() => this.#takeFindings(findings)),
-      points: (message) => this.#pace.take(() => this.#takePoints(message)),
+      points: (messages) => this.#pace.take(() => this.#takePoints(messages)),
       resync: (run) => this.#pace.take(() => this.#resync(run)),
       closing: (command) => this.#closing(command),
       unreadable: (error) => {
@@ -77,10 +83,38 @@ export class Session {
   readonly axis: Axis = $derived.by(() => {
     void this.series.version;
     const progress = this.run?.progress ?? { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
-    const epochs = this.series.get("epoch")?.points ?? NO_POINTS;
+    const epochs = this.series.points("epoch");
     const axis = runAxis(epochs, progress, this.series.steps, this.run?.state === "running");
     return (this.#axis = this.#axis !== null && sameAxis(this.#axis, axis) ? this.#axis : axis);
   });
+
+  /** The series of the run that is shown. */
+  get series(): SeriesStore {
+    return this.#feed.of(this.shown);
+  }
+
+  /** The series of a run that is shown or laid over; an empty store for any other. */
+  seriesOf(run: string): SeriesStore {
+    return this.#feed.of(run);
+  }
+
+  /**
+   * Say that something in view shows metrics, of the `shown` run or of `all` that are laid over too, so that they are
+   * read and followed. Call what is returned when it is in view no more, as an effect does.
+   */
+  need(metrics: readonly string[], whose: Whose = "all"): () => void {
+    return this.#feed.needs[whose].need(metrics);
+  }
+
+  /** What is needed of all runs: `need` counts there. */
+  get needs(): Needs {
+    return this.#feed.needs.all;
+  }
+
+  /** Lay runs over the shown one: what is needed is read of them as well, and followed. */
+  lay(runs: readonly string[]): void {
+    untrack(() => this.#feed.lay(runs));
+  }
 
   get run(): Run | undefined {
     return typeof this.shown === "string" ? this.runs.get(this.shown) : undefined;
@@ -97,7 +131,7 @@ export class Session {
   }
 
   #goTo(address: string): void {
-    if (this.connection === "live") {
+    if (this.#reachable) {
       history.pushState(null, "", address);
       this.#followAddress();
     } else {
@@ -105,12 +139,16 @@ export class Session {
     }
   }
 
+  get #reachable(): boolean {
+    return this.connection === "live" || this.connection === "catching up";
+  }
+
   async #connected(): Promise<void> {
     this.#pace.flush();
-    this.connection = "live";
+    this.connection = this.connection === "connecting" ? "live" : "catching up";
     this.notice = null;
     this.#freshCells = true;
-    if (!this.loading) this.#watch();
+    this.#feed.connected();
     try {
       const runs = await readRuns();
       this.#forgetRuns((id) => !runs.some((run) => run.id === id));
@@ -120,20 +158,30 @@ export class Session {
       this.#failed(error, "The list of runs could not be read");
     }
     if (this.shown === undefined) this.#followAddress();
-    else if (this.loading && this.#reading === null) this.#show(this.shown);
   }
 
   #lost(): void {
     this.#pace.flush();
     if (this.connection !== "ended") this.connection = "lost";
-    this.#reading = null;
+    this.#feed.lost();
   }
 
   async #closing(command: string): Promise<void> {
     this.#pace.flush();
     this.command = command;
-    await keepAll(KEEP_MS);
+    await Promise.all([keepAll(KEEP_MS), this.#fill()]);
     this.connection = "ended";
+  }
+
+  /** Read what charts out of view show: without the server nobody can. */
+  async #fill(): Promise<void> {
+    const late = new Promise((resolve) => setTimeout(resolve, KEEP_MS));
+    await Promise.race([this.#feed.fill([...this.cells.values()].flatMap((cell) => cell.metrics)), late]);
+  }
+
+  #takeGone(ids: readonly string[]): void {
+    this.#forgetRuns((id) => ids.includes(id));
+    this.#feed.gone(ids);
   }
 
   /** Runs that the server knows no more leave the list; the one that is shown stays, with all that is drawn. */
@@ -147,6 +195,7 @@ export class Session {
       if (record.id === this.shown && record.heartbeat !== earlier?.heartbeat) this.heard = Date.now();
       // A record without a summary says nothing of it, so the earlier one stands.
       this.runs.set(record.id, { ...(earlier?.summary && { summary: earlier.summary }), ...record });
+      if (record.id === this.shown) this.#feed.know(Object.keys(record.summary ?? {}));
     }
     if (!this.#chosen && this.shown !== undefined) this.#followNewest();
   }
@@ -160,6 +209,7 @@ export class Session {
     }
     this.#freshCells = false;
     for (const cell of change.changed) this.cells.set(cell.id, cell);
+    this.#feed.know(change.changed.flatMap((cell) => cell.metrics));
     for (const id of change.removed) this.cells.delete(id);
   }
 
@@ -168,16 +218,13 @@ export class Session {
     if (own.length > 0 || findings.length === 0) this.findings = own;
   }
 
-  #takePoints(message: PointsMessage): void {
-    if (this.#reading !== null) return;
+  #takePoints(messages: readonly PointsMessage[]): void {
     goAlong();
-    const became = this.series.append(message);
-    if (became === "taken") this.heard = Date.now();
-    else if (became === "gap") this.#watch();
+    if (this.#feed.take(messages)) this.heard = Date.now();
   }
 
   #resync(run: string | null): void {
-    if (run !== null && run === this.shown && this.#reading === null) void this.#read(run);
+    if (run !== null) void this.#feed.resync(run);
   }
 
   #followAddress(): void {
@@ -199,41 +246,18 @@ export class Session {
 
   #show(shown: string | null): void {
     this.shown = shown;
-    this.series.clear(shown);
     this.cells.clear();
     this.findings = [];
     this.notice = null;
     this.heard = Math.max(0, ...[this.run?.heartbeat, this.run?.created].map((time) => (time ?? 0) / 1000));
     this.#freshCells = true;
-    this.#reading = null;
-    if (shown === null) {
-      this.loading = false;
-      this.#watch();
-    } else {
-      this.loading = true;
-      void this.#read(shown);
-    }
+    this.loading = shown !== null && this.#feed.of(shown).metrics.length === 0;
+    this.#feed.show(shown);
   }
 
-  /** Read a run's series up to a cursor; the socket continues from there. */
-  async #read(run: string): Promise<void> {
-    const reading = {};
-    this.#reading = reading;
-    try {
-      const message = await readSeries(run, MOST_POINTS);
-      if (this.#reading !== reading) return;
-      this.series.replace(message);
-      this.loading = false;
-    } catch (error) {
-      if (this.#reading !== reading) return;
-      this.#failed(error, "The points of this run could not be read");
-    }
-    this.#reading = null;
-    this.#watch();
-  }
-
-  #watch(): void {
-    if (this.shown !== undefined) this.#link.watch(this.shown, this.series.goOn());
+  #wasRead(error: unknown): void {
+    if (error === null) this.loading = false;
+    else this.#failed(error, "The points of this run could not be read");
   }
 
   async #countLoose(): Promise<void> {
@@ -241,7 +265,7 @@ export class Session {
   }
 
   #failed(error: unknown, what: string): void {
-    if (error instanceof RequestError && error.status === 404) {
+    if (error instanceof MissingError) {
       this.notice = "This run is not in the store that this server shows.";
     } else if (error instanceof RequestError && error.status === 403) {
       this.notice = "This server does not allow this page to read from it.";
