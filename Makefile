@@ -77,7 +77,7 @@ chromium: $(VENV)/.dev
 
 clean:  ## remove the environments, and all that was built
 	rm -rf $(VENV) $(BACKENDS:%=$(VENV)-%) build dist agnez.egg-info agnez/server/assets frontend/node_modules
-	rm -rf tests/feathers/node_modules .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf tests/feathers/node_modules bench/feathers/node_modules .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 
 # The environments. Each stamp is newer than what the environment was made from.
 # The page is built by their own Node when its sources have changed since.

@@ -54,12 +54,28 @@ def read_number(value: Json) -> float:
     raise BadValueError(f"{value!r} is no number")
 
 
+class Told(dict[str, "Json"]):
+    """Be a record that brings its JSON along, which is written once for all who are told. Nobody changes it.
+
+    >>> dump(Told({"a": 1}, '{"a":1}'))
+    '{"a":1}'
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, record: Mapping[str, Json], text: str) -> None:
+        super().__init__(record)
+        self.text = text
+
+
 def dump(value: Json) -> str:
     """Write JSON that every language reads: non-finite numbers are refused.
 
     Raises:
         BadValueError: the value holds a NaN, an infinity, or something that JSON cannot say.
     """
+    if isinstance(value, Told):
+        return value.text
     try:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, TypeError, RecursionError) as error:

@@ -18,6 +18,7 @@ from agnez.settings import Settings
 from agnez.store import Store
 
 if TYPE_CHECKING:
+    from agnez.server.app import Application
     from agnez.server.follower import Follower
     from agnez.server.live import Live
 
@@ -122,7 +123,8 @@ class Serving:
         self._options = options
         self._ready = threading.Event()
         self._failed: BaseException | None = None
-        self._follower: Follower | None = None  # this and the next two are there once it is ready
+        self._follower: Follower | None = None  # this and the next three are there once it is ready
+        self._app: Application | None = None
         self._live: Live | None = None
         self._server: Server | None = None
         self._thread = threading.Thread(target=self._work, name="agnez-server", daemon=True)
@@ -195,15 +197,16 @@ class Serving:
         ports.close_in_children(server.socket)
         self._listener.close()  # the server listens on a copy of its descriptor
         follower.start()
-        self._live, self._follower, self._server = live, follower, server
+        self._app, self._live, self._follower, self._server = app, live, follower, server
         return server
 
     def _close(self) -> None:
         self._ending.wait()
-        assert self._server is not None
+        assert self._server is not None and self._app is not None
         self._server.shutdown()
         self._server.close_connections()
         self._server.server_close()
+        self._app.values.close()
 
 
 class Server(ThreadedWSGIServer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import socketio
 from engineio.payload import Payload
@@ -15,6 +16,7 @@ from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Json
 from agnez.server.service import METHODS, Announce, Call, Method, Service, Services, error_object, perform
 from agnez.server.viewers import Viewers
+from agnez.wire import Told, dump
 
 _PACKETS_OF_A_POST = 10_000
 _ATTACHMENTS = 16
@@ -50,7 +52,12 @@ def announcer(viewers: Viewers) -> Announce:
 class _Reader:
     """Be the JSON of packets, which raises nothing."""
 
-    dumps = staticmethod(json.dumps)
+    @staticmethod
+    def dumps(data: Json, **options: Any) -> str:
+        """Write the arguments of a packet; a record that brings its JSON along is not written again."""
+        if isinstance(data, list) and any(isinstance(each, Told) for each in data):
+            return f"[{','.join(map(dump, data))}]"
+        return json.dumps(data, **options)
 
     @staticmethod
     def loads(text: str) -> Json:
@@ -75,6 +82,11 @@ class _Packet(Packet):  # type: ignore[misc]  # python-socketio has no types
         if self.packet_type == EVENT:
             self.data: object = _event(self.data)
         return count
+
+    @classmethod
+    def data_is_binary(cls, data: object) -> bool:
+        """Tell whether there are bytes among the arguments."""
+        return False if isinstance(data, Told) else bool(super().data_is_binary(data))
 
     @classmethod
     def reconstruct_binary(cls, data: object, attachments: list[bytes]) -> object:

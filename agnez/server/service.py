@@ -7,7 +7,8 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from functools import cache
+from typing import Literal, Protocol, TypeGuard, get_args, runtime_checkable
 
 from agnez.errors import AgnezError, BadValueError, ConflictError, NotFoundError
 from agnez.query import Query, Record
@@ -72,6 +73,15 @@ class WritableService(Service, Protocol):
         """Remove a record, and return it."""
 
 
+@cache
+def _writes(kind: type) -> bool:
+    return issubclass(kind, WritableService)  # which takes longer than a call
+
+
+def _is_writable(service: Service) -> TypeGuard[WritableService]:
+    return _writes(type(service))
+
+
 def perform(service: Service, call: Call) -> Json:
     """Do a call.
 
@@ -82,7 +92,7 @@ def perform(service: Service, call: Call) -> Json:
         return service.find(call.query)
     if call.method == "get":
         return service.get(_required(call), call.query)
-    if not isinstance(service, WritableService):
+    if not _is_writable(service):
         raise MethodNotAllowedError(f"Method '{call.method}' is not supported by this endpoint.")
     if call.method == "create":
         return service.create(call.data, call.query)

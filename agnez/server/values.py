@@ -6,7 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from agnez.errors import BadValueError, NotFoundError, StoreError
@@ -14,6 +14,7 @@ from agnez.query import Query, Record
 from agnez.record import Json
 from agnez.server.service import Announce, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Cells, Store
+from agnez.store.held import HeldCells
 from agnez.wire import dump
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,15 @@ class Values:
         self.announcing = threading.RLock()
         """Held from a change until it was announced, so that events leave in the order in which changes took effect."""
         self._store = store
+        self._held = HeldCells(store)  # used by who holds `announcing`
         self._announce = announce
         self._pagination = pagination
         self._multi = multi
+
+    def close(self) -> None:
+        """Let go of files that are kept open. Closing twice does no harm."""
+        with self.announcing:
+            self._held.close()
 
     def find(self, query: Query) -> Json:
         """Return the cells that match. With `run` in the query: the loose ones and those in that run's file."""
@@ -82,8 +89,8 @@ class Values:
         """
         record = _fields(data)
         with self._changes("updated", query) as changes:
-            cells = changes.matching(id)
-            return changes.note(cells.replace(id, record, self.origin))
+            cells, _ = changes.matching(id)
+            return changes.note(cells.put(id, record, self.origin))
 
     def patch(self, id: str | None, data: Json, query: Query) -> Json:
         """Merge data into a cell, at the top level only; into all that match where `id` is None.
@@ -95,9 +102,12 @@ class Values:
         fields = _fields(data)
         if id is not None:
             with self._changes("patched", query) as changes:
-                return changes.note(changes.matching(id).patch(id, fields, self.origin))
+                cells, record = changes.matching(id)
+                return changes.note(cells.put(id, {**record, **fields}, self.origin))
         self._check_multi("patch")
-        return self._each_match("patched", query, lambda cells, found: cells.patch(found, fields, self.origin))
+        return self._each_match(
+            "patched", query, lambda cells, id, record: cells.put(id, {**record, **fields}, self.origin)
+        )
 
     def remove(self, id: str | None, query: Query) -> Json:
         """Remove a cell, and return it; all that match where `id` is None.
@@ -107,9 +117,10 @@ class Values:
         """
         if id is not None:
             with self._changes("removed", query) as changes:
-                return changes.note(changes.matching(id).remove(id, self.origin))
+                cells, _ = changes.matching(id)
+                return changes.note(cells.remove(id, self.origin))
         self._check_multi("remove")
-        return self._each_match("removed", query, lambda cells, found: cells.remove(found, self.origin))
+        return self._each_match("removed", query, lambda cells, id, _: cells.remove(id, self.origin))
 
     def _create(self, data: list[Json], query: Query) -> list[Record]:
         records = [self._named(each) for each in data]
@@ -128,22 +139,22 @@ class Values:
             raise BadValueError(f"_id is a string, not {dump(id)}")
         return {**fields, "_id": id}
 
-    def _each_match(self, event: str, query: Query, change: Callable[[Cells, str], Record]) -> Json:
+    def _each_match(self, event: str, query: Query, change: Callable[[Cells, str, Record], Record]) -> Json:
         with self._changes(event, query) as changes:
             changed: list[Json] = []
             for record in self._candidates(query):
                 id = str(record["_id"])
                 try:
-                    cells = changes.matching(id)
+                    cells, found = changes.matching(id)
                 except NotFoundError:  # it does not match, or another process has just removed it
                     continue
-                changed.append(changes.note(change(cells, id)))
+                changed.append(changes.note(change(cells, id, found)))
             return changed
 
     @contextmanager
     def _changes(self, event: str, query: Query) -> Iterator[_Changes]:
         with self.announcing:
-            with _Changes(self._store, query) as changes:
+            with _Changes(self._store, self._held, query) as changes:
                 yield changes
             for record in changes.noted:
                 self._announce("values", event, record)
@@ -235,9 +246,10 @@ class CellsOfRun:
 class _Changes:
     """Gather the changes of one call: each file in one transaction, all of them or none."""
 
-    def __init__(self, store: Store, query: Query) -> None:
+    def __init__(self, store: Store, held: HeldCells, query: Query) -> None:
         self.noted: list[Record] = []
         self._store = store
+        self._held = held
         self._query = query
         self._open: dict[str | None, Cells] = {}
         self._files = ExitStack()
@@ -252,31 +264,20 @@ class _Changes:
         """Return the cells among which `id` belongs, ready to be written."""
         run = self._store.run_of_cell(id)
         if run not in self._open:
-            self._open[run] = self._files.enter_context(self._writable(run))
+            self._open[run] = self._files.enter_context(self._held.writing(run))
         return self._open[run]
 
-    def matching(self, id: str) -> Cells:
-        """Return the cells that hold `id`, if its record matches the query."""
+    def matching(self, id: str) -> tuple[Cells, Record]:
+        """Return the cells that hold `id`, and its record, if that matches the query."""
         _check_speakable(id)
         cells = self.cells(id)
-        one(cells.get(id), self._query)
-        return cells
+        return cells, one(cells.get(id), self._query)
 
     def note(self, record: Record) -> Record:
         """Take down a change to announce once it is in the store, and return what the call answers with."""
         trimmed = self._query.trimmed(record)
         self.noted.append(trimmed)
         return trimmed
-
-    @contextmanager
-    def _writable(self, run: str | None) -> Iterator[Cells]:
-        if run is not None:
-            with self._store.open_run(run) as file, file.transaction():
-                yield file.cells
-            return
-        with closing(self._store.open_loose_cells()) as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield Cells(connection)
 
 
 def _fields(data: Json) -> Record:
@@ -289,9 +290,11 @@ def _fields(data: Json) -> Record:
 def _object(data: Json) -> Record:
     if not isinstance(data, Mapping):
         raise BadValueError("A record is a JSON object")
-    check_depth(data)
+    text = dump(data)
+    if text.count("[") + text.count("{") > DEEPEST:
+        check_depth(data)
     try:
-        size = len(dump(data).encode())
+        size = len(text.encode())
     except UnicodeEncodeError as error:
         raise BadValueError("This holds half of a character (a lone surrogate), which is not text") from error
     if size > LARGEST:

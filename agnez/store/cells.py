@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agnez.errors import ConflictError, NotFoundError
 from agnez.record import CellRecord, Json
-from agnez.wire import dump
+from agnez.wire import Told, dump
 
 SCHEMA = """
 CREATE TABLE cells (
@@ -73,11 +73,12 @@ class Cells:
             if row and row[0] is not None:
                 raise ConflictError(f"A record with id '{id}' exists already")
             self._connection.execute("DELETE FROM cells WHERE id = ?", (id,))
+            body = _body(record)
             self._connection.execute(
                 "INSERT INTO cells (id, revision, origin, body) VALUES (?, ?, ?, ?)",
-                (id, self._next_revision(), origin, _body(record)),
+                (id, self._next_revision(), origin, body),
             )
-        return record
+        return _told(id, record, body)
 
     def replace(self, id: str, record: CellRecord, origin: str) -> CellRecord:
         """Put `record` in the place of a cell.
@@ -87,8 +88,7 @@ class Cells:
         """
         with self._transaction():
             self.get(id)
-            self._write(id, _body(record), origin)
-        return {**record, "_id": id}
+            return self.put(id, record, origin)
 
     def patch(self, id: str, data: CellRecord, origin: str) -> CellRecord:
         """Merge `data` into a cell, at the top level only.
@@ -97,9 +97,13 @@ class Cells:
             NotFoundError: there is none of that id.
         """
         with self._transaction():
-            record = {**self.get(id), **data, "_id": id}
-            self._write(id, _body(record), origin)
-        return record
+            return self.put(id, {**self.get(id), **data}, origin)
+
+    def put(self, id: str, record: CellRecord, origin: str) -> CellRecord:
+        """Put `record` in the place of a cell that was seen in the same transaction."""
+        body = _body(record)
+        self._write(id, body, origin)
+        return _told(id, record, body)
 
     def remove(self, id: str, origin: str) -> CellRecord:
         """Remove a cell, and return it.
@@ -157,6 +161,10 @@ class Cells:
 
 def _body(record: CellRecord) -> str:
     return dump({key: value for key, value in record.items() if key != "_id"})
+
+
+def _told(id: str, record: CellRecord, body: str) -> CellRecord:
+    return Told({**record, "_id": id}, f'{body[:-1]}{"," if len(body) > 2 else ""}"_id":{dump(id)}}}')
 
 
 def _record(id: str, body: str) -> CellRecord:

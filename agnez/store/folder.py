@@ -227,10 +227,16 @@ class Store:
 
     def open_loose_cells(self) -> sqlite3.Connection:
         """Open the file of the cells that belong to no run."""
+        return database.connect(self.cells_path(None), _CELLS, create=True)
+
+    def cells_path(self, run: str | None) -> Path:
+        """Return the path of the file that holds the cells of a run, or those that belong to none."""
+        if run is not None:
+            return self.run_path(run)
         path = self.directory / "cells.db"
         if not path.exists() and not os.access(self.directory, os.W_OK):
             path = self._lists.own_folder() / "cells.db"
-        return database.connect(path, _CELLS, create=True)
+        return path
 
     def has_run(self, id: str) -> bool:
         """Tell whether there is a run of that id."""

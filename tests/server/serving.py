@@ -59,6 +59,7 @@ def served(app: Application) -> Iterator[Served]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+        app.values.close()
 
 
 def add_run(store: Store, name: str = "run", **facts: object) -> str:
