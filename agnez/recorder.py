@@ -8,9 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import repeat
 from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 from agnez.calls import FIELDS, Calls, Names, Numbers
 from agnez.entries import After, Entry
@@ -19,7 +17,6 @@ from agnez.notice import say
 from agnez.writer import PASSING, PUBLISH_SECONDS, Writer
 
 log = logging.getLogger(__name__)
-_Held = TypeVar("_Held")
 
 BOUND = 1_000_000
 """Calls that may wait for the recorder's thread; fewer where calls are wide, see `BOUND_POINTS`. Past it new ones are
@@ -28,8 +25,12 @@ dropped and counted, and the loop never waits."""
 BOUND_POINTS = 10_000_000
 """Points, about, that may wait for the recorder's thread: some 32 bytes each."""
 
-COMMIT_SECONDS = 0.2
-"""The least time between two commits. After silence the first entry is committed at once."""
+COMMIT_SECONDS = (0.1, 0.35)
+"""The least time between two commits: from the one to the other, by what they cost. After silence the first entry is
+committed at once."""
+
+COMMIT_SHARE = 1 / 80
+"""The share of a processor that commits should take, as far as the longest time between two of them allows."""
 
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -37,6 +38,7 @@ LOCK_SECONDS = 5.0
 """How long the end waits for a lock that somebody else holds."""
 
 _MOST_FAULTS = 100
+_ROUNDS = 8  # that count for the average
 _FLOOD = 50_000  # calls that came within a round: then no time is left for a pause
 _CHUNK_CALLS = 20_000
 _CHUNK_POINTS = 250_000
@@ -50,7 +52,7 @@ class Recorder:
         self._writer = writer
         self._name = name
         self._listeners: list[Callable[[], None]] = []
-        self._calls: deque[object] = deque()  # flat: see `calls.FIELDS`
+        self._calls: list[object] = []  # flat: see `calls.FIELDS`
         self._entries: deque[Entry] = deque()
         self._refused = 0  # past the bound
         self._wake: SimpleQueue[None] = SimpleQueue()  # unlike an Event, a signal's handler may use it at any moment
@@ -60,6 +62,7 @@ class Recorder:
         self._stop_before = 0.0
         self._widest = 1  # names in a call
         self._bound = BOUND * FIELDS
+        self._cost = 0.0  # seconds of processor that a round takes, averaged
         self._failing: str | None = None
         self._thread: threading.Thread | None = None
 
@@ -143,8 +146,9 @@ class Recorder:
     def _work(self) -> None:
         while True:
             stopping = self._stopping  # read first: what was put before it is in the queues now
-            began = time.monotonic()
+            began, spent = time.monotonic(), time.thread_time()
             done = self._round()
+            self._cost += (time.thread_time() - spent - self._cost) / _ROUNDS
             if stopping and (done or not self._can_retry()):
                 break
             self._wait(began, done)
@@ -156,7 +160,7 @@ class Recorder:
 
     def _wait(self, began: float, done: bool) -> None:
         """Wait for work. Batches come `COMMIT_SECONDS` apart; after a fault the next try waits longer."""
-        pause = COMMIT_SECONDS if done else RETRY_SECONDS
+        pause = min(max(self._cost / COMMIT_SHARE, COMMIT_SECONDS[0]), COMMIT_SECONDS[1]) if done else RETRY_SECONDS
         rest = began + pause - time.monotonic()
         flooded = done and len(self._calls) > _FLOOD * FIELDS
         if rest > 0 and not flooded and not (self._stopping and done):
@@ -193,11 +197,16 @@ class Recorder:
 
     def _take(self) -> None:
         """Make of the calls that wait columns. Entries come first: those who wait for calls came after them."""
-        self._writer.take(_drained(self._entries, len(self._entries)))
+        entries = [self._entries.popleft() for _ in range(len(self._entries))]
+        self._writer.take(entries)
         left = len(self._calls) // FIELDS
         while left > 0:
             count = min(left, _CHUNK_CALLS, max(1, _CHUNK_POINTS // self._widest))
-            calls = Calls.of(_drained(self._calls, count * FIELDS))
+            # Two calls in C: to take items one by one costs more, where the caches are the training's. What other
+            # threads append meanwhile comes after these, and stays.
+            items = self._calls[: count * FIELDS]
+            del self._calls[: count * FIELDS]
+            calls = Calls.of(items)
             self._widest = max(self._widest, max(map(len, calls.names)))
             self._bound = min(BOUND, BOUND_POINTS // self._widest) * FIELDS
             left -= count
@@ -237,8 +246,3 @@ class Recorder:
                 listener()
             except Exception:  # whoever listens, their fault must not end the recording
                 log.exception("a listener of the recorder failed")
-
-
-def _drained(queue: deque[_Held], count: int) -> list[_Held]:
-    popleft = queue.popleft
-    return [popleft() for _ in repeat(None, count)]

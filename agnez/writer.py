@@ -28,7 +28,7 @@ BEAT_SECONDS = 1.0
 PUBLISH_SECONDS = 1.0
 """The least time between two entries in the list of runs. Long summaries are written less often, see `_publish`."""
 
-_PUBLISH_SHARE = 0.01  # of the time may go into publishing
+_PUBLISH_SHARE = 1 / 400  # of the time may go into publishing
 _MOST_PROBLEMS = 20
 _MOST_MEDIA = 20_000
 """Media whose files are there, and that wait for a disk that does not take what is said of them."""
