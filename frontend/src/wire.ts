@@ -62,6 +62,13 @@ export interface Cell {
   readonly hidden: boolean;
   /** The newest revision of its project's layout that it has heard of. */
   readonly layout: number;
+  /** What was written at steps of a chart. */
+  readonly notes: readonly Note[];
+}
+
+export interface Note {
+  readonly step: number;
+  readonly text: string;
 }
 
 export interface CellsChange {
@@ -254,6 +261,7 @@ export function readCell(value: unknown): Cell {
     columns: span(record, "columns"),
     hidden: record["hidden"] === true,
     layout: numberOr(record, "layout", 0),
+    notes: readNotes(record["notes"]),
   };
 }
 
@@ -274,6 +282,12 @@ function readSpot(value: unknown): Spot {
     ...("columns" in record && { columns: span(record, "columns") }),
     ...(typeof record["hidden"] === "boolean" && { hidden: record["hidden"] }),
   };
+}
+
+function readNotes(value: unknown): Note[] {
+  const isNote = (each: unknown): each is Note =>
+    typeof each === "object" && each !== null && "step" in each && "text" in each && typeof each.step === "number" && typeof each.text === "string";
+  return Array.isArray(value) ? value.filter(isNote).map(({ step, text }) => ({ step, text })) : [];
 }
 
 function span(record: Fields, key: string): number {

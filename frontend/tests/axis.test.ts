@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { epochAt, epochKnots, roomy, runAxis, sameAxis } from "../src/charts/axis";
+import { epochAt, epochKnots, projectSteps, roomy, runAxis, sameAxis } from "../src/charts/axis";
 import { NO_POINTS, type Points } from "../src/state/columns";
 
 const NOTHING = { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
@@ -71,13 +71,15 @@ describe("steps to epochs", () => {
   });
 });
 
-test("many steps are placed in pixels just as one by one", () => {
+test("many steps are placed just as one by one", () => {
   const epochs = points([0, 0.5], [100, 1], [300, 2], [310, 3]);
   const axis = runAxis(epochs, { ...NOTHING, stepsPerEpoch: 100 }, [0, 400], true);
   const steps = Float64Array.from([-5, 0, 1, 99, 100, 101, 299, 300, 305, 310, 400]);
   const out = new Float64Array(steps.length);
-  axis.project(steps, 0, steps.length, 0.25, 7, out);
-  expect([...out]).toEqual([...steps].map((step) => expect.closeTo(7 * (axis.at(step) - 0.25), 9) as number));
+  projectSteps(axis.knots, steps, 0, steps.length, out);
+  expect([...out]).toEqual([...steps].map((step) => expect.closeTo(axis.at(step), 9) as number));
+  projectSteps(axis.knots, steps, 7, steps.length, out);
+  expect([...out]).toEqual([...steps].map((step) => expect.closeTo(axis.at(step), 9) as number));
 });
 
 describe("the domain", () => {

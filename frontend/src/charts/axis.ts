@@ -12,8 +12,6 @@ export interface Axis {
   readonly domain: readonly [number, number];
   /** Place a step on the axis. */
   at(step: number): number;
-  /** Place ascending steps, `start` to `end`, in pixels into `out`: the axis' `origin` at 0, `scale` pixels a unit. */
-  project(steps: Float64Array, start: number, end: number, origin: number, scale: number, out: Float64Array): void;
 }
 
 /** Maps steps to epochs through known places; both columns grow strictly. */
@@ -32,21 +30,13 @@ export function runAxis(
   alive: boolean,
 ): Axis {
   const knots = epochKnots(epochs, progress.stepsPerEpoch);
-  if (knots === null) return { ...placing(UNCHANGED), unit: "step", domain: stepDomain(steps, alive) };
-  const places = placing(knots);
-  return { ...places, unit: "epoch", domain: epochDomain([places.at(steps[0]), places.at(steps[1])], progress.epochs, alive) };
+  if (knots === null) return { knots: UNCHANGED, at: (step) => step, unit: "step", domain: stepDomain(steps, alive) };
+  const at = (step: number): number => epochAt(knots, step);
+  return { knots, at, unit: "epoch", domain: epochDomain([at(steps[0]), at(steps[1])], progress.epochs, alive) };
 }
 
 /** Steps as they are. */
 const UNCHANGED: Knots = { steps: [0], epochs: [0], slope: 1 };
-
-function placing(knots: Knots): Pick<Axis, "knots" | "at" | "project"> {
-  return {
-    knots,
-    at: (step) => epochAt(knots, step),
-    project: (steps, start, end, origin, scale, out) => projectSteps(knots, steps, start, end, origin, scale, out),
-  };
-}
 
 /** Tell whether two axes place every step alike and show the same part. */
 export function sameAxis(a: Axis, b: Axis): boolean {
@@ -59,32 +49,32 @@ export function sameAxis(a: Axis, b: Axis): boolean {
   );
 }
 
-/** The place up to which two axes place steps alike; null where nothing of the kind can be said. */
-export function alikeUpTo(a: Axis, b: Axis): number | null {
-  if (a === b) return Infinity;
-  if (a.unit !== b.unit) return null;
-  const shared = Math.min(a.knots.steps.length, b.knots.steps.length);
-  const begins = (from: Knots, as: Knots): boolean =>
-    alike(from.steps.slice(0, shared), as.steps.slice(0, shared)) && alike(from.epochs.slice(0, shared), as.epochs.slice(0, shared));
-  return begins(a.knots, b.knots) ? (a.knots.epochs[shared - 1] ?? null) : null;
+/** The epoch up to which two sets of knots place steps alike; null where nothing of the kind can be said. */
+export function alikeKnots(a: Knots, b: Knots): number | null {
+  if (a === b || (a.slope === b.slope && alike(a.steps, b.steps) && alike(a.epochs, b.epochs))) return Infinity;
+  const shared = Math.min(a.steps.length, b.steps.length);
+  const begins = alike(a.steps.slice(0, shared), b.steps.slice(0, shared)) && alike(a.epochs.slice(0, shared), b.epochs.slice(0, shared));
+  return begins ? (a.epochs[shared - 1] ?? null) : null;
 }
 
 function alike(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((each, nth) => each === b[nth]);
 }
 
-/** Steps ascend, so the places that they lie between are found by walking, not by searching: charts have many points. */
-function projectSteps(
+/**
+ * Write the epochs of ascending steps, `start` to `end`, to `out`.
+ *
+ * The places that steps lie between are found by walking, not by searching: charts have many points.
+ */
+export function projectSteps(
   { steps: knots, epochs, slope }: Knots,
   steps: Float64Array,
   start: number,
   end: number,
-  origin: number,
-  scale: number,
   out: Float64Array,
 ): void {
-  let next = 0;
-  let [from, epoch, rise] = [knots[0] ?? 0, epochs[0] ?? 0, slope];
+  let next = Math.max(0, bisectRight(knots, steps[start] ?? 0) - 1);
+  let [from, epoch, rise] = [knots[next] ?? 0, epochs[next] ?? 0, slope];
   let until = from;
   for (let i = start; i < end; i++) {
     const step = steps[i] ?? 0;
@@ -93,7 +83,7 @@ function projectSteps(
       until = knots[++next] ?? Infinity;
       rise = until === Infinity ? slope : ((epochs[next] ?? 0) - epoch) / (until - from);
     }
-    out[i] = (epoch + (step - from) * rise - origin) * scale;
+    out[i] = epoch + (step - from) * rise;
   }
 }
 

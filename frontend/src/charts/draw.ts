@@ -1,278 +1,339 @@
 /** The strokes of a chart of lines. */
 
-import { bisector } from "d3-array";
-import { scaleLinear } from "d3-scale";
-import { place } from "../format";
-import { NO_POINTS, type Points } from "../state/columns";
+import { bisectLeft, bisectRight } from "d3-array";
 import type { Interval } from "../state/view.svelte";
-import type { Axis } from "./axis";
-import { clear, type Surface } from "./canvas";
+import type { Gap, Trace } from "./buckets";
+import { canvasInk, clear, type Surface } from "./canvas";
 import { changedFrom, ROOM } from "./change";
-import { decimate, type Trace } from "./decimate";
-import { extent, tickCount, tickWriter, union, valueScale } from "./domain";
-import { clamp, nearest, type Drawn, type Frame, type Line, type LineModel, type Pen } from "./model";
+import type { Curves } from "./curves";
+import { tickCount, tickWriter, type ValueScale } from "./domain";
+import { rule, SIZE, type Ink, type Lettering, type Way } from "./ink";
+import { layOut } from "./layout";
+import { clamp, spoken, type Drawn, type Frame, type LineModel, type Stroke } from "./model";
 import { seriesColour, type Palette } from "./palette";
-import { strokeDense } from "./stroke";
-import type { SeriesStyle } from "./style";
+import { nearest, type Track } from "./track";
+import { placeText, xTicks } from "./xaxis";
+import { short } from "../format";
 
-const MARGIN = { top: 8, right: 12, bottom: 20, left: 42 };
 /** How far lines and their heads may reach over the axes. */
 const OVER = 4;
-const FONT = '10.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
-
-/** What is drawn, and on what. */
-interface Sheet extends Drawn {
-  readonly context: CanvasRenderingContext2D;
-  /** The pixel of the axes at which drawing begins: left of it all stays as it is. */
-  readonly from: number;
-}
+/** Lines that get a dot each at the cursor. */
+const MOST_CURSOR_DOTS = 12;
+/** Lines from which on one that is meant stands out before the others. */
+const CROWD = 4;
+const NOTE_LETTERS = 22;
 
 /** Draw axes and lines, or of a chart that stands there `before` what has changed; return what stands there now. */
-export function drawChart(surface: Surface, model: LineModel, before: Drawn | null): Drawn {
-  const { context } = surface;
-  const frame = layOut(surface, model);
-  const drawn = { model, frame, pens: model.lines.map((line) => penOf(line, frame, model)) };
+export function drawChart(surface: Surface, model: LineModel, curves: Curves, before: Drawn | null): Drawn {
+  const ink = canvasInk(surface.context);
+  const drawn = layOut(ink, surface, model, curves, before);
   const from = before === null || surface.blank ? -Infinity : changedFrom(before, drawn);
-  if (from === Infinity) return drawn;
-  const sheet: Sheet = { ...drawn, context, from };
-  context.save();
-  if (from === -Infinity) clear(surface);
-  else clearFrom(sheet, surface.ratio);
-  drawMarks(sheet);
-  drawGrid(sheet);
-  drawLines(sheet);
-  context.restore();
-  if (from === -Infinity) drawTicks(sheet);
+  if (from === -Infinity) {
+    clear(surface);
+    drawAll(ink, drawn);
+  } else if (from < Infinity) {
+    drawFrom(surface, ink, drawn, from);
+  }
   return drawn;
 }
 
+/** Draw all of a chart. */
+export function drawAll(ink: Ink, drawn: Drawn): void {
+  drawAxes(ink, drawn, -Infinity);
+  drawTicks(ink, drawn);
+}
+
 /** Empty the axes from a pixel on, and draw nowhere else. */
-function clearFrom({ context, frame: { left, top, width, height }, from }: Sheet, ratio: number): void {
+function drawFrom({ context, ratio }: Surface, ink: Ink, drawn: Drawn, from: number): void {
+  const { left, top, width, height } = drawn.frame;
   const edge = Math.floor((left + from) * ratio) / ratio; // half a pixel of the screen would be drawn over half
   const box = [edge, top - OVER, left + width + OVER - edge, height + 2 * OVER] as const;
   context.clearRect(...box);
-  context.beginPath();
-  context.rect(...box);
-  context.clip();
+  ink.within(...box, () => drawAxes(ink, drawn, from));
 }
 
-function layOut({ context, width, height }: Surface, model: LineModel): Frame {
-  const inner = height - MARGIN.top - MARGIN.bottom;
-  const domain = model.zoom ?? model.axis.domain;
-  const y = valueScale(visibleExtent(model, domain), model.share, inner);
-  const write = tickWriter(y, model.share, tickCount(inner));
-  context.font = FONT;
-  const labels = y.ticks(tickCount(inner)).map((tick) => context.measureText(write(tick)).width);
-  const left = Math.max(MARGIN.left, Math.ceil(Math.max(0, ...labels)) + 10);
-  const across = Math.max(1, width - left - MARGIN.right);
-  return { left, top: MARGIN.top, width: across, height: inner, x: scaleLinear(domain, [0, across]), y };
+function drawAxes(ink: Ink, drawn: Drawn, from: number): void {
+  drawMarks(ink, drawn);
+  drawGrid(ink, drawn);
+  drawLines(ink, drawn, from);
+  drawPins(ink, drawn);
+  drawNotes(ink, drawn);
+  drawOutside(ink, drawn);
 }
 
-function visibleExtent({ lines, axis, zoom }: LineModel, domain: Interval): [number, number] | null {
-  return union(
-    lines.map(({ points }) => {
-      if (zoom === null) return points.range;
-      const [start, end] = within(points, axis, domain, 1);
-      return extent(points, start, end);
-    }),
-  );
-}
-
-/** The range of points inside an interval of the axis, with `more` points on either side to join the line to. */
-function within({ steps, length }: Points, axis: Axis, [low, high]: Interval, more: number): [number, number] {
-  const by = bisector((step: number) => axis.at(step));
-  return [
-    Math.max(0, by.left(steps, low, 0, length) - more),
-    Math.min(length, by.right(steps, high, 0, length) + more),
-  ];
-}
-
-function drawGrid({ context, frame: { left, top, width, height, y }, model: { palette } }: Sheet): void {
-  context.lineWidth = 1;
+function drawGrid(ink: Ink, { frame, model: { palette } }: Drawn): void {
+  const { left, top, width, height, y } = frame;
   for (const tick of y.ticks(tickCount(height))) {
-    const at = Math.round(top + y(tick)) + 0.5;
-    context.strokeStyle = tick === 0 ? palette.line : palette.grid;
-    stroke(context, left, at, left + width, at);
+    const at = y(tick);
+    if (at < -0.5 || at > height + 0.5) continue;
+    const row = Math.round(top + at) + 0.5;
+    rule(ink, { colour: tick === 0 ? palette.line : palette.grid, width: 1 }, left, row, left + width, row);
   }
 }
 
 /** Write the ticks: they stand outside the axes. */
-function drawTicks({ context, frame, model: { axis, share, palette } }: Sheet): void {
-  const { left, top, width, height, x, y } = frame;
+function drawTicks(ink: Ink, { frame, model: { axis, share, palette } }: Drawn): void {
+  const { left, top, height, x, y } = frame;
   const count = tickCount(height);
   const write = tickWriter(y, share, count);
-  context.font = FONT;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
-  context.fillStyle = palette.second;
-  for (const tick of y.ticks(count)) context.fillText(write(tick), left - 8, Math.round(top + y(tick)) + 0.5);
-  const across = Math.max(2, Math.min(6, Math.round(width / 64)));
-  const ticks = x.ticks(across).filter((tick) => axis.unit !== "epoch" || width > 60 || Number.isInteger(tick));
-  const writeX = x.tickFormat(across);
+  for (const tick of spaced(y, height, count)) {
+    ink.write(write(tick), left - 8, Math.round(top + y(tick)) + 0.5, { colour: palette.second, align: "right" });
+  }
   const below = top + height + 13;
-  context.fillText(axis.unit, left - 8, below);
-  for (const tick of ticks) {
-    const at = left + x(tick);
-    context.textAlign = at > left + width - 8 ? "right" : at < left + 8 ? "left" : "center";
-    context.fillText(writeX(tick), context.textAlign === "right" ? left + width + 4 : at, below);
+  ink.write(axis.label, left - 8, below, { colour: palette.second, align: "right" });
+  drawPlaces(ink, frame, axis.unit, x.domain() as [number, number], below, palette);
+}
+
+/** The ticks that have room for their words; zero before all others. */
+function spaced(y: ValueScale, height: number, count: number): number[] {
+  const kept: number[] = [];
+  for (const tick of [...y.ticks(count)].sort((a, b) => Number(b === 0) - Number(a === 0))) {
+    const at = y(tick);
+    if (at >= -0.5 && at <= height + 0.5 && kept.every((each) => Math.abs(y(each) - at) >= SIZE + 2)) kept.push(tick);
+  }
+  return kept;
+}
+
+/** Write the ticks of the x axis, as many as have room beside each other. */
+function drawPlaces(ink: Ink, { left, width, x }: Frame, unit: LineModel["axis"]["unit"], domain: Interval, below: number, palette: Palette): void {
+  const wide = unit === "time" || unit === "relative" ? 78 : 64;
+  let free = -Infinity;
+  for (const { at, text } of xTicks(unit, domain, Math.max(2, Math.min(10, Math.round(width / wide))))) {
+    const place = left + x(at);
+    const align = place > left + width - 12 ? "right" : place < left + 8 ? "left" : "center";
+    const [anchor, length] = [align === "right" ? left + width + 6 : place, ink.measure(text)];
+    const start = align === "right" ? anchor - length : align === "left" ? anchor : anchor - length / 2;
+    if (start < free) continue;
+    free = start + length + 6;
+    ink.write(text, anchor, below, { colour: palette.second, align });
   }
 }
 
-function stroke(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
-  context.beginPath();
-  context.moveTo(x0, y0);
-  context.lineTo(x1, y1);
-  context.stroke();
+/** The pixel of a step, by the line that was given to it. */
+export function pixelOf(step: number, frame: Frame, strokes: readonly Stroke[]): number | null {
+  const own = strokes.find(({ line, track }) => line.run === null && track.length > 0 && track.order === undefined);
+  if (own === undefined) return null;
+  const { steps, length } = own.line.points;
+  const right = bisectLeft(steps, step, 0, length);
+  const [next, before] = [Math.min(right, length - 1), Math.max(0, right - 1)];
+  const [low, high] = [steps[before] ?? 0, steps[next] ?? 0];
+  const share = high > low ? clamp((step - low) / (high - low), 0, 1) : 0;
+  const [start, end] = [own.track.x[before] ?? 0, own.track.x[next] ?? 0];
+  return frame.x(start + share * (end - start));
 }
 
 /** Tint the ranges that findings speak of. */
-function drawMarks({ context, frame, model: { marks, axis, palette } }: Sheet): void {
+function drawMarks(ink: Ink, { frame, strokes, model: { marks, palette } }: Drawn): void {
+  const { left, top, width, height } = frame;
   for (const { from, to, severe } of marks) {
-    const [start, end] = [frame.x(axis.at(from)), frame.x(axis.at(to))].map((at) => clamp(at, 0, frame.width));
-    if (start === undefined || end === undefined) continue;
-    context.fillStyle = palette.warningSoft;
-    context.globalAlpha = 0.7;
-    context.fillRect(frame.left + start, frame.top, Math.max(2, end - start), frame.height);
-    context.globalAlpha = 1;
-    context.strokeStyle = severe ? palette.error : palette.warning;
-    context.setLineDash([2, 3]);
-    stroke(context, frame.left + start, frame.top, frame.left + start, frame.top + frame.height);
-    context.setLineDash([]);
+    const ends = [pixelOf(from, frame, strokes), pixelOf(to, frame, strokes)].map((at) => (at === null ? null : clamp(at, 0, width)));
+    const [start, end] = ends;
+    if (start === null || start === undefined || end === null || end === undefined) continue;
+    ink.box(palette.warningSoft, left + start, top, Math.max(2, end - start), height, 0.7);
+    const pen = { colour: severe ? palette.error : palette.warning, width: 1, dash: [2, 3] };
+    rule(ink, pen, left + start, top, left + start, top + height);
   }
 }
 
-function drawLines(sheet: Sheet): void {
-  const { context, frame, model, pens } = sheet;
-  const traces = pens.map((pen, nth) => ({ pen, trace: traceOf(sheet, model.lines[nth]?.points ?? NO_POINTS, pen) }));
-  // Raw curves lie behind.
-  const order = [...traces].sort((a, b) => a.pen.style.strength - b.pen.style.strength);
-  context.beginPath();
-  context.rect(frame.left - 3, frame.top - OVER, frame.width + 3 + OVER, frame.height + 2 * OVER);
-  context.clip();
-  context.lineJoin = "round";
-  context.lineCap = "butt";
-  for (const { pen, trace } of order) drawTrace(sheet, pen, trace);
-  for (const { pen, trace } of order) drawHead(sheet, pen, trace);
-  for (const { trace } of traces) drawGaps(sheet, trace);
+/** Mark the places that are pinned. */
+function drawPins(ink: Ink, { frame, model: { pins, palette } }: Drawn): void {
+  const { left, top, width, height, x } = frame;
+  for (const pin of pins) {
+    const at = x(pin);
+    if (at < 0 || at > width) continue;
+    const column = Math.round(left + at) + 0.5;
+    rule(ink, { colour: palette.accent, width: 1 }, column, top, column, top + height);
+    ink.fill(palette.accent, (way) => polygon(way, [column, top + 7], [column - 4, top], [column + 4, top]));
+  }
 }
 
-function penOf({ style, points }: Line, frame: Frame, model: LineModel): Pen {
-  const [low = 0, high = 1] = frame.x.domain();
-  const [start, end] = within(points, model.axis, [low, high], 1);
-  return { style, strength: strength(style, model), dense: end - start > frame.width && style.dash.length === 0 };
+/** Write what was noted, as far as there is room for. */
+function drawNotes(ink: Ink, { frame, strokes, model: { notes, palette } }: Drawn): void {
+  const { left, top, width, height } = frame;
+  const placed = notes.map(({ step, text }) => ({ text, at: pixelOf(step, frame, strokes) ?? -1 })).filter(({ at }) => at >= 0 && at <= width);
+  placed.sort((a, b) => a.at - b.at);
+  placed.forEach(({ text, at }, nth) => {
+    const column = Math.round(left + at) + 0.5;
+    rule(ink, { colour: palette.second, width: 1, dash: [2, 3] }, column, top, column, top + height);
+    const cut = text.length > NOTE_LETTERS ? `${text.slice(0, NOTE_LETTERS - 1)}…` : text;
+    const room = (placed[nth + 1]?.at ?? width) - at;
+    const length = ink.measure(cut);
+    if (length + 8 <= room) ink.write(cut, column + 4, top + 5, { colour: palette.second, halo: palette.panel });
+    else if (nth === placed.length - 1 && at > length + 8) ink.write(cut, column - 4, top + 5, { colour: palette.second, align: "right", halo: palette.panel });
+  });
 }
 
-/** The points to draw, in pixels; of a dashed line all, since its dashes are counted from its beginning. */
-function traceOf({ frame, model: { axis }, from }: Sheet, points: Points, { style }: Pen): Trace {
-  const [low = 0, high = 1] = frame.x.domain();
-  const first = from > 0 && style.dash.length === 0 ? frame.x.invert(from - ROOM) : low;
-  const [start, end] = within(points, axis, [first, high], 1);
-  if (pixels.length < end) pixels = new Float64Array(2 * end);
-  axis.project(points.steps, start, end, low, frame.width / (high - low), pixels);
-  return decimate(pixels, points.values, start, end);
+/** Say that something lies outside of what is shown. */
+function drawOutside(ink: Ink, { frame, model: { palette } }: Drawn): void {
+  const { left, top, width, height, above, below } = frame;
+  const lettering: Lettering = { colour: palette.second, align: "right", halo: palette.panel };
+  if (above !== null) ink.write(`▲ up to ${short(above)}`, left + width - 2, top + 5, lettering);
+  if (below !== null) ink.write(`▼ down to ${short(below)}`, left + width - 2, top + height - 6, lettering);
 }
 
-/** Room for the pixels of one line at a time: charts are drawn one after the other, and garbage costs frames. */
-let pixels = new Float64Array(4096);
-
-/** A raw curve stands back only once there is a line in front of it. */
-function strength(style: SeriesStyle, { lines }: LineModel): number {
-  if (style.strength === 1) return 1;
-  const front = lines.some((line) => line.style.colour === style.colour && line.style.strength === 1 && line.points.length > 1);
-  return front ? style.strength : 0.6;
+function drawLines(ink: Ink, drawn: Drawn, from: number): void {
+  const { frame, strokes } = drawn;
+  // What stands back lies behind: runs that are laid over, and raw curves.
+  const order = [...strokes].sort((a, b) => Number(b.line.run !== null) - Number(a.line.run !== null) || a.strength - b.strength);
+  ink.within(frame.left - 3, frame.top - OVER, frame.width + 3 + OVER, frame.height + 2 * OVER, () => {
+    for (const stroke of order) drawStroke(ink, drawn, stroke, from);
+    for (const stroke of order) drawHead(ink, drawn, stroke);
+    for (const { smooth, trace } of strokes) if (!smooth) drawGaps(ink, drawn, trace.gaps, from);
+  });
 }
 
-function drawTrace({ context, frame: { left, top, y }, model }: Sheet, { style, strength, dense }: Pen, trace: Trace): void {
-  context.strokeStyle = context.fillStyle = seriesColour(model.palette, style.colour);
-  context.globalAlpha = strength;
-  const path = new Path2D();
+function drawStroke(ink: Ink, { frame, model }: Drawn, stroke: Stroke, from: number): void {
+  const { style } = stroke.line;
+  const colour = seriesColour(model.palette, style.colour);
+  // Dashes are counted from the beginning of a line.
+  const dash = stroke.dense ? [] : style.dash;
+  const start = from > 0 && dash.length === 0 ? startOf(stroke.trace, frame.x.invert(from - ROOM)) : 0;
+  const lone: number[] = [];
+  ink.stroke({ colour, width: style.width, dash, strength: stroke.strength, dense: stroke.dense }, (way) =>
+    followTrace(way, frame, stroke.trace, start, lone),
+  );
+  // A point without a neighbour is no line: it is drawn as a dot.
+  for (const i of lone) pointOf(ink, frame, stroke, i, style.width / 2 + 0.75, colour);
+  if (stroke.dotted) {
+    const end = bisectRight(stroke.trace.x, frame.x.domain()[1] ?? 0, 0, stroke.trace.length);
+    for (let i = start; i < end; i++) if (!Number.isNaN(stroke.trace.y[i])) pointOf(ink, frame, stroke, i, 2.25, colour);
+  }
+}
+
+/** The point of a trace that a place is reached from. */
+function startOf({ x, length }: Trace, place: number): number {
+  return Math.max(0, bisectLeft(x, place, 0, length) - 1);
+}
+
+function followTrace(way: Way, { left, top, x, y }: Frame, trace: Trace, start: number, lone: number[]): void {
+  const [origin = 0, end = 1] = x.domain();
+  const scale = (x.range()[1] ?? 1) / (end - origin);
   let run = 0;
-  for (let i = 0; i <= trace.length; i++) {
+  for (let i = start; i <= trace.length; i++) {
     const value = i < trace.length ? (trace.y[i] ?? NaN) : NaN;
-    const at = left + (trace.x[i] ?? 0);
     if (Number.isNaN(value)) {
-      if (run === 1) dot(context, left + (trace.x[i - 1] ?? 0), top + y(trace.y[i - 1] ?? 0), style.width + 0.5);
+      if (run === 1) lone.push(i - 1);
       run = 0;
-    } else if (run++ === 0) {
-      path.moveTo(at, top + y(value));
-    } else {
-      path.lineTo(at, top + y(value));
+      continue;
     }
+    const [at, height] = [left + ((trace.x[i] ?? 0) - origin) * scale, top + y(value)];
+    if (run++ === 0) way.moveTo(at, height);
+    else way.lineTo(at, height);
   }
-  if (dense) {
-    strokeDense(context, path, style.width);
+}
+
+function pointOf(ink: Ink, { left, top, x, y }: Frame, { trace, strength }: Stroke, i: number, radius: number, colour: string): void {
+  ink.dot(colour, left + x(trace.x[i] ?? 0), top + y(trace.y[i] ?? 0), radius, strength);
+}
+
+function drawHead(ink: Ink, { frame, model }: Drawn, { line, trace, track, strength, smooth }: Stroke): void {
+  const last = track.length - 1;
+  const [place = NaN, value = NaN] = [track.x[last], track.y[last]];
+  const at = frame.x(place);
+  if (!line.alive || trace.length === 0 || !Number.isFinite(value) || !(at <= frame.width + 1 && at >= 0)) return;
+  if (strength < 0.5 && !smooth) return;
+  const radius = line.run === null && line.style.strength === 1 ? 2.75 : 2;
+  const [column, row] = [frame.left + at, frame.top + frame.y(value)];
+  ink.dot(model.palette.panel, column, row, radius + 1.25);
+  ink.dot(seriesColour(model.palette, line.style.colour), column, row, radius);
+}
+
+/** Values that are not finite have no place on the axis: a glyph at its edge says where they are, and of which kind. */
+function drawGaps(ink: Ink, { frame, model: { palette } }: Drawn, gaps: readonly Gap[], from: number): void {
+  const { left, top, height, width, x } = frame;
+  const free = { nan: -Infinity, up: -Infinity, down: -Infinity };
+  for (const gap of gaps) {
+    const at = x(gap.x);
+    if (at < from - ROOM || at < 0 || at > width) continue;
+    const column = Math.round(left + at);
+    const edge = gap.kind === "up" ? top - 1 : top + height - 1;
+    ink.box(palette.error, column - 1, edge, 2, 2);
+    // Where many stand close, the bar says it.
+    if (at < free[gap.kind]) continue;
+    free[gap.kind] = at + 7;
+    drawOddity(ink, palette.error, gap, column, edge);
+  }
+}
+
+function drawOddity(ink: Ink, colour: string, { kind }: Gap, column: number, edge: number): void {
+  if (kind === "nan") {
+    ink.stroke({ colour, width: 1.5 }, (way) => {
+      for (const slope of [-1, 1]) {
+        way.moveTo(column - 3, edge - 5 - 3 * slope);
+        way.lineTo(column + 3, edge - 5 + 3 * slope);
+      }
+    });
   } else {
-    context.lineWidth = style.width;
-    context.setLineDash([...style.dash]);
-    context.stroke(path);
-    context.setLineDash([]);
+    const [tip, foot] = kind === "up" ? [edge + 1, edge + 7] : [edge, edge - 6];
+    ink.fill(colour, (way) => polygon(way, [column, tip], [column - 3.5, foot], [column + 3.5, foot]));
   }
-  context.globalAlpha = 1;
 }
 
-/** A point without a neighbour is no line: it is drawn as a dot, as part of the path under way. */
-function dot(context: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
-  const circle = new Path2D();
-  circle.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fill(circle);
+function polygon(way: Way, ...corners: (readonly [number, number])[]): void {
+  corners.forEach(([x, y], nth) => (nth === 0 ? way.moveTo(x, y) : way.lineTo(x, y)));
 }
 
-function drawHead({ context, frame: { left, top, width, y }, model }: Sheet, { style }: Pen, trace: Trace): void {
-  const [x, value] = [trace.x[trace.length - 1], trace.y[trace.length - 1]];
-  if (!model.alive || x === undefined || value === undefined || Number.isNaN(value) || x > width + 1) return;
-  const radius = style.strength === 1 ? 2.75 : 2;
-  context.fillStyle = model.palette.panel;
-  dot(context, left + x, top + y(value), radius + 1.25);
-  context.fillStyle = seriesColour(model.palette, style.colour);
-  dot(context, left + x, top + y(value), radius);
+/** What is being selected: a range of x, of y, or of both. */
+export interface Selection {
+  readonly x: Interval | null;
+  readonly y: Interval | null;
 }
 
-/** Non-finite values have no place on the axis: a tick at the bottom edge says where they are. */
-function drawGaps({ context, frame: { left, top, height }, model: { palette } }: Sheet, { gaps }: Trace): void {
-  context.fillStyle = palette.error;
-  for (const x of gaps) context.fillRect(Math.round(left + x) - 1, top + height - 2, 2, 4);
+/** Tint what is being selected; all in pixels of the axes. */
+export function drawSelection(ink: Ink, { left, top, width, height }: Frame, { x, y }: Selection, palette: Palette): void {
+  const [from, to] = x ?? [0, width];
+  const [high, low] = y ?? [0, height];
+  ink.box(palette.accentSoft, left + from, top + high, to - from, low - high, 0.6);
+  const pen = { colour: palette.accent, width: 1 };
+  if (x !== null) for (const at of x) rule(ink, pen, left + at, top + high, left + at, top + low);
+  if (y !== null) for (const at of y) rule(ink, pen, left + from, top + at, left + to, top + at);
 }
 
-/** Tint what is being selected. */
-export function drawSelection(context: CanvasRenderingContext2D, frame: Frame, [from, to]: Interval, palette: Palette): void {
-  const [start, end] = [frame.x(Math.min(from, to)), frame.x(Math.max(from, to))];
-  context.fillStyle = palette.accentSoft;
-  context.globalAlpha = 0.6;
-  context.fillRect(frame.left + start, frame.top, end - start, frame.height);
-  context.globalAlpha = 1;
-}
-
-/** Draw the cursor, with a dot on each line at its nearest point. */
-export function drawCursor(context: CanvasRenderingContext2D, frame: Frame, model: LineModel, hover: number): void {
-  const at = frame.x(hover);
-  if (at < -0.5 || at > frame.width + 0.5) return;
-  const x = Math.round(frame.left + at) + 0.5;
-  context.strokeStyle = model.palette.third;
-  context.lineWidth = 1;
-  stroke(context, x, frame.top, x, frame.top + frame.height);
-  drawPlace(context, frame, x, hover, model);
-  for (const { style, points } of model.lines) {
-    const i = nearest(points, model.axis, hover);
-    const value = i === null ? NaN : (points.values[i] ?? NaN);
-    if (i === null || !Number.isFinite(value)) continue;
-    const [px, py] = [frame.left + frame.x(model.axis.at(points.steps[i] ?? 0)), frame.top + frame.y(value)];
-    context.fillStyle = model.palette.panel;
-    dot(context, px, py, 4.5);
-    context.fillStyle = seriesColour(model.palette, style.colour);
-    dot(context, px, py, 3);
+/** Draw the cursor, with a dot on each line at its nearest point; the line that is meant stands before the others. */
+export function drawCursor(ink: Ink, { frame, strokes }: Drawn, model: LineModel): void {
+  const { left, top, width, height } = frame;
+  const near = model.near === null ? undefined : spoken(strokes, model.near);
+  if (near !== undefined && model.lines.length > CROWD) drawMeant(ink, frame, near, model.palette);
+  const at = model.hover === null ? NaN : frame.x(model.hover);
+  if (!(at >= -0.5 && at <= width + 0.5)) return;
+  const column = Math.round(left + at) + 0.5;
+  rule(ink, { colour: model.palette.third, width: 1 }, column, top, column, top + height);
+  drawPlace(ink, frame, column, model);
+  const shown = model.lines.length > MOST_CURSOR_DOTS ? [] : strokes.filter((stroke) => spoken(strokes, stroke.line.key) === stroke);
+  for (const stroke of near === undefined ? shown : [...shown.filter((each) => each !== near), near]) {
+    drawCursorDot(ink, frame, stroke, model, stroke === near);
   }
+}
+
+function drawCursorDot(ink: Ink, frame: Frame, { line, track }: Stroke, { hover, palette }: LineModel, meant: boolean): void {
+  const point = pointAt(track, hover ?? 0);
+  if (point === null || !Number.isFinite(point.value)) return;
+  const [x, y] = [frame.left + frame.x(point.place), frame.top + frame.y(point.value)];
+  if (y < frame.top - OVER || y > frame.top + frame.height + OVER) return;
+  ink.dot(palette.panel, x, y, meant ? 5.5 : 4.5);
+  ink.dot(seriesColour(palette, line.style.colour), x, y, meant ? 4 : 3);
+}
+
+/** The nearest point of a curve. */
+export function pointAt(track: Track, place: number): { readonly index: number; readonly place: number; readonly value: number } | null {
+  const index = nearest(track, place);
+  return index === null ? null : { index, place: track.x[index] ?? NaN, value: track.y[index] ?? NaN };
+}
+
+/** Veil all lines, and draw the one that is meant above. */
+function drawMeant(ink: Ink, frame: Frame, { line, trace, dense }: Stroke, palette: Palette): void {
+  const { left, top, width, height } = frame;
+  ink.box(palette.panel, left, top, width, height, 0.6);
+  ink.within(left - 3, top - OVER, width + 3 + OVER, height + 2 * OVER, () =>
+    ink.stroke({ colour: seriesColour(palette, line.style.colour), width: line.style.width + 1, dense }, (way) => followTrace(way, frame, trace, 0, [])),
+  );
 }
 
 /** Write the cursor's place over the ticks of the x axis. */
-function drawPlace(context: CanvasRenderingContext2D, { left, top, width, height }: Frame, x: number, hover: number, model: LineModel): void {
-  const text = place(hover, model.axis.unit);
-  context.font = FONT;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  const half = context.measureText(text).width / 2 + 4;
-  const at = clamp(x, left + half - 4, left + width - half + 10);
-  context.fillStyle = model.palette.panel;
-  context.fillRect(at - half, top + height + 5, 2 * half, 15);
-  context.fillStyle = model.palette.ink;
-  context.fillText(text, at, top + height + 13);
+function drawPlace(ink: Ink, { left, top, width, height, x }: Frame, column: number, { axis, hover, palette }: LineModel): void {
+  const text = placeText(axis.unit, hover ?? 0, x.domain() as [number, number]);
+  const half = ink.measure(text) / 2 + 4;
+  const at = clamp(column, left + half - 4, left + width - half + 10);
+  ink.box(palette.panel, at - half, top + height + 5, 2 * half, SIZE + 4.5);
+  ink.write(text, at, top + height + 13, { colour: palette.ink, align: "center" });
 }

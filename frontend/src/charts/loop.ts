@@ -62,10 +62,15 @@ function schedule(): void {
   if (frame === 0) frame = requestAnimationFrame(drawAll);
 }
 
+/** Milliseconds after which the rest waits for the next frame: the page has other things to do. */
+const FRAME_MS = 12;
+
 function drawAll(): void {
   frame = 0;
+  const until = performance.now() + FRAME_MS;
   for (const drawable of dirty) {
     if (!visible.has(drawable.node)) continue;
+    if (performance.now() > until) return schedule();
     dirty.delete(drawable);
     drawable.draw();
   }

@@ -1,18 +1,28 @@
-/** What a chart of lines shows, and where it stands on the canvas. */
+/** What a chart of lines shows, and where it stands on its sheet. */
 
-import { bisector } from "d3-array";
+import type { ScaleLinear } from "d3-scale";
 import type { Points } from "../state/columns";
-import type { Interval } from "../state/view.svelte";
-import type { Axis } from "./axis";
-import type { Scale } from "./domain";
+import type { ChartSettings } from "../state/view.svelte";
+import type { Trace } from "./buckets";
+import type { ValueScale } from "./domain";
 import type { Palette } from "./palette";
+import type { Placing } from "./placing";
 import type { SeriesStyle } from "./style";
+import type { Track } from "./track";
+import type { XAxis } from "./xaxis";
 
 export interface Line {
+  /** Tells the line from all others of the chart, and stays the same. */
+  readonly key: string;
   readonly style: SeriesStyle;
   readonly points: Points;
+  readonly placing: Placing;
   /** The value that came last: the order of arrival need not be that of the steps. */
   readonly last: number;
+  /** The run that is laid over; null for the run that is shown. */
+  readonly run: string | null;
+  /** Whether the line still grows: then its head is a dot. */
+  readonly alive: boolean;
 }
 
 /** A range of steps that a finding speaks of. */
@@ -22,57 +32,69 @@ export interface Mark {
   readonly severe: boolean;
 }
 
+/** What somebody wrote at a step. */
+export interface Note {
+  readonly step: number;
+  readonly text: string;
+}
+
 export interface LineModel {
   readonly lines: readonly Line[];
-  readonly axis: Axis;
-  readonly zoom: Interval | null;
+  readonly axis: XAxis;
+  readonly settings: Pick<ChartSettings, "zoom" | "y" | "smoothing" | "scale" | "robust">;
   readonly hover: number | null;
+  /** The line that is meant; null where none is. */
+  readonly near: string | null;
+  readonly pins: readonly number[];
   readonly share: boolean;
-  /** Whether lines still grow: then their heads are dots. */
-  readonly alive: boolean;
   readonly marks: readonly Mark[];
+  readonly notes: readonly Note[];
   readonly palette: Palette;
   /** What the chart shows, in words. */
   readonly summary: string;
 }
 
-/** The place of the axes in a chart, in pixels, with the scales that lead there. */
+/** The place of the axes on a sheet, in pixels, with the scales that lead there. */
 export interface Frame {
   readonly left: number;
   readonly top: number;
   readonly width: number;
   readonly height: number;
-  readonly x: Scale;
-  readonly y: Scale;
+  readonly x: ScaleLinear<number, number>;
+  readonly y: ValueScale;
+  /** The highest and the lowest value where they lie outside of what is shown; else null. */
+  readonly above: number | null;
+  readonly below: number | null;
 }
 
-/** How a line is stroked. */
-export interface Pen {
-  readonly style: SeriesStyle;
+/** A curve as it is stroked: a line has one, and one before it where it is smoothed. */
+export interface Stroke {
+  readonly line: Line;
+  readonly track: Track;
+  readonly trace: Trace;
+  readonly smooth: boolean;
   readonly strength: number;
-  /** Whether the line has more points than pixels. */
+  /** Whether it has more points than pixels. */
   readonly dense: boolean;
+  /** Whether its points stand so far apart that each is marked. */
+  readonly dotted: boolean;
 }
 
-/** What stands on a canvas. */
+/** What stands on a sheet. */
 export interface Drawn {
   readonly model: LineModel;
   readonly frame: Frame;
-  /** One for each line. */
-  readonly pens: readonly Pen[];
-}
-
-/** The index of the point nearest to a place on the axis; null beyond the ends of the series. */
-export function nearest({ steps, length }: Points, axis: Axis, x: number): number | null {
-  if (length === 0) return null;
-  const at = (i: number): number => axis.at(steps[i] ?? 0);
-  const right = bisector((step: number) => axis.at(step)).left(steps, x, 0, length);
-  const near = right === 0 || (right < length && at(right) - x < x - at(right - 1)) ? right : right - 1;
-  // Between two points far apart the nearest is meant; past an end only what is about as near as neighbours are.
-  const reach = length > 1 ? (at(length - 1) - at(0)) / (length - 1) : 0.5;
-  return Math.abs(at(near) - x) <= Math.max(reach, 0.5) || (right > 0 && right < length) ? near : null;
+  /** In the order of the lines; of a smoothed one the raw curve first. */
+  readonly strokes: readonly Stroke[];
 }
 
 export function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
+}
+
+/** The curve of a line that speaks for it: the smoothed one where there is one. */
+export function spoken(strokes: readonly Stroke[], key: string): Stroke | undefined {
+  let found: Stroke | undefined;
+  for (const stroke of strokes) if (stroke.line.key === key && (found === undefined || stroke.smooth)) found = stroke;
+  return found;
 }

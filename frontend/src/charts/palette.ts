@@ -7,6 +7,7 @@ export interface Palette {
   readonly line: string;
   readonly grid: string;
   readonly panel: string;
+  readonly accent: string;
   readonly accentSoft: string;
   readonly warning: string;
   readonly warningSoft: string;
@@ -31,6 +32,7 @@ export function readPalette(): Palette {
     line: colour("line"),
     grid: colour("grid"),
     panel: colour("panel"),
+    accent: colour("accent"),
     accentSoft: colour("accent-soft"),
     warning: colour("warning"),
     warningSoft: colour("warning-soft"),

@@ -94,3 +94,16 @@ function commonFolder(names: readonly string[]): string {
 export function colourOf(metric: string): number {
   return seriesStyles([metric])[0]?.colour ?? 1;
 }
+
+const styled = new WeakMap<SeriesStyle, Map<string, SeriesStyle>>();
+
+/** Style the series of a run that is laid over: thin, in the colour of the run; the same object each time. */
+export function overlaid(style: SeriesStyle, colour: number, run: string, alone: boolean): SeriesStyle {
+  const known = styled.get(style) ?? new Map<string, SeriesStyle>();
+  styled.set(style, known);
+  const label = alone ? run : `${run} ${style.label}`;
+  const key = `${colour} ${label}`;
+  const found = known.get(key) ?? { ...style, colour, width: 1, label };
+  known.set(key, found);
+  return found;
+}

@@ -1,0 +1,79 @@
+/** The numbers behind a chart: of each line the points in the part that is shown. */
+
+import { bisectLeft, bisectRight } from "d3-array";
+import type { Drawn, Stroke } from "./model";
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+  /** Whether other points lie between these, none of them further out. */
+  readonly thinned: boolean;
+}
+
+/** A point a row, line by line, in the order of the axis. */
+export function tableOf({ frame, strokes, model }: Drawn): Table {
+  const raw = strokes.filter((stroke) => !stroke.smooth);
+  const overlaid = raw.some(({ line }) => line.run !== null);
+  const smoothed = strokes.some(({ smooth }) => smooth);
+  const own = model.axis.unit === "step" || model.axis.unit === "time";
+  const columns = [
+    ...(overlaid ? ["run"] : []),
+    "metric",
+    "step",
+    "time",
+    ...(own ? [] : [model.axis.unit === "metric" ? model.axis.label : model.axis.unit]),
+    "value",
+    ...(smoothed ? ["smoothed"] : []),
+  ];
+  const [low = 0, high = 1] = frame.x.domain();
+  const rows = raw.flatMap((stroke) => {
+    const soft = strokes.find((each) => each.smooth && each.line.key === stroke.line.key);
+    return rowsOf(stroke, soft, low, high).map(({ run, metric, step, time, place, value, smooth }) => [
+      ...(overlaid ? [run] : []),
+      metric,
+      step,
+      time,
+      ...(own ? [] : [place]),
+      value,
+      ...(smoothed ? [smooth] : []),
+    ]);
+  });
+  return { columns, rows, thinned: raw.some(({ line }) => line.points.thinned) };
+}
+
+interface Row {
+  readonly run: string;
+  readonly metric: string;
+  readonly step: number;
+  readonly time: string;
+  readonly place: number;
+  readonly value: number;
+  readonly smooth: number | string;
+}
+
+function rowsOf({ line, track }: Stroke, soft: Stroke | undefined, low: number, high: number): Row[] {
+  const { x, y, length } = track;
+  const rows: Row[] = [];
+  const end = bisectRight(x, high, 0, length);
+  for (let i = bisectLeft(x, low, 0, length); i < end; i++) {
+    const index = track.order?.[i] ?? i;
+    const time = line.points.times[index];
+    rows.push({
+      run: line.run ?? "",
+      metric: line.style.metric,
+      step: line.points.steps[index] ?? NaN,
+      time: time === undefined || !Number.isFinite(time) ? "" : new Date(1000 * time).toISOString(),
+      place: x[i] ?? NaN,
+      value: y[i] ?? NaN,
+      smooth: soft === undefined ? "" : (soft.track.y[i] ?? NaN),
+    });
+  }
+  return rows;
+}
+
+/** How many points lie in the part that is shown. */
+export function countOf({ frame, strokes }: Drawn): number {
+  const [low = 0, high = 1] = frame.x.domain();
+  const within = ({ track: { x, length } }: Stroke): number => bisectRight(x, high, 0, length) - bisectLeft(x, low, 0, length);
+  return strokes.filter(({ smooth }) => !smooth).reduce((sum, stroke) => sum + within(stroke), 0);
+}

@@ -1,0 +1,400 @@
+"""The charts of the page, by hand, by key and as files: what is drawn is what was logged."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from watching import Watched
+
+import agnez
+
+STEPS = 3000
+EPOCHS = 6
+SPIKE = 1234
+
+
+def loss(step: int) -> float:
+    """Return a loss with a spike, a hole and an overflow."""
+    special = {SPIKE: 40.0, 1800: math.nan, 2400: math.inf}
+    return special.get(step, 0.2 + 2 * math.exp(-step / 700) + 0.05 * math.sin(step * 12.9898))
+
+
+@dataclass(frozen=True)
+class Served:
+    """A store with one run, and the address of its server."""
+
+    address: str
+    run: str
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("charts")
+    run = agnez.init(project="charts", name="charted", dir=folder, server=None)
+    for step in range(STEPS):
+        numbers = {
+            "batch/loss": loss(step),
+            "weights/a": 1.0 + step,
+            "weights/b": 2.0 + step,
+            "zeros": float(step % 10),
+        }
+        if (step + 1) % (STEPS // EPOCHS) == 0:
+            numbers |= {"train/loss": 0.2 + 2 * math.exp(-step / 700), "val/loss": 0.3 + 2 * math.exp(-step / 800)}
+        run.log(numbers, step=step)
+    run.finish()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "agnez", "server", "--dir", str(folder), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert server.stdout is not None
+    while str(port) not in (line := server.stdout.readline()):
+        assert line, "the server ended"
+    yield Served(f"http://127.0.0.1:{port}/", run.id)
+    os.killpg(server.pid, signal.SIGKILL)
+    server.communicate()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context
+    context.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(context: BrowserContext, served: Served) -> Iterator[Open]:
+    watched = Watched(context.new_page())
+
+    def open_page(fragment: str = "") -> Page:
+        page = watched.open(f"{served.address}?run={served.run}{fragment}")
+        page.wait_for_selector('[data-name="Loss"] [data-testid=chart][data-draws]')
+        return page
+
+    yield open_page
+    assert watched.errors == []
+
+
+def chart(page: Page, cell: str = "Loss") -> Locator:
+    return page.locator(f'[data-testid=cell][data-name="{cell}"] [data-testid=chart]')
+
+
+def told(page: Page, cell: str = "Loss") -> dict[str, object]:
+    """Return what a chart says of what it shows."""
+    found: dict[str, object] = json.loads(chart(page, cell).get_attribute("data-frame") or "{}")
+    return found
+
+
+def frame(page: Page, cell: str = "Loss") -> dict[str, list[float]]:
+    """Return where the axes of a chart lie (`box`), and which part of them it shows (`x`, `y`)."""
+    return {name: list(value) for name, value in told(page, cell).items() if name in ("box", "x", "y")}  # type: ignore[call-overload]
+
+
+def shows(page: Page, low: float, high: float, cell: str = "Loss") -> None:
+    """Wait until a chart shows a part of the x axis."""
+    page.wait_for_function(
+        """([node, low, high]) => {
+            const [from, to] = JSON.parse(node.dataset.frame).x;
+            const near = (a, b) => Math.abs(a - b) < 1e-6 * (high - low);
+            return near(from, low) && near(to, high);
+        }""",
+        arg=[chart(page, cell).element_handle(), low, high],
+    )
+
+
+def place(page: Page, x: float, y: float = 0.5, cell: str = "Loss") -> tuple[float, float]:
+    """Return where a share of the axes lies on the page."""
+    box = chart(page, cell).bounding_box()
+    assert box is not None
+    left, top, width, height = frame(page, cell)["box"]
+    return box["x"] + left + x * width, box["y"] + top + y * height
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    page.mouse.move(*end)
+    page.mouse.up()
+
+
+def zoomed(page: Page, cell: str = "Loss") -> tuple[float, float]:
+    low, high = frame(page, cell)["x"]
+    return low, high
+
+
+def settled(page: Page) -> None:
+    """Wait until what was done has been drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_drag_zooms_all_charts_and_a_double_click_shows_all_again(opened: Open) -> None:
+    page = opened()
+    whole = zoomed(page)
+    assert whole == (0, STEPS - 1)
+    drag(page, place(page, 0.25), place(page, 0.5))
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).x[0] > 0", arg=chart(page).element_handle())
+    low, high = zoomed(page)
+    assert low == pytest.approx(0.25 * (STEPS - 1), rel=0.02) and high == pytest.approx(0.5 * (STEPS - 1), rel=0.02)
+    shows(page, low, high, "Weight norms")
+    page.mouse.dblclick(*place(page, 0.5))
+    shows(page, *whole)
+    shows(page, *whole, "Weight norms")
+
+
+def test_a_drag_upright_zooms_the_values_of_one_chart(opened: Open) -> None:
+    page = opened()
+    before = frame(page)["y"]
+    other = frame(page, "Weight norms")["y"]
+    drag(page, place(page, 0.5, 0.5), place(page, 0.5, 0.9))
+    page.wait_for_function(
+        "([node, top]) => JSON.parse(node.dataset.frame).y[1] < top", arg=[chart(page).element_handle(), before[1]]
+    )
+    low, high = frame(page)["y"]
+    assert low == pytest.approx(before[1] * 0.1, abs=0.6) and high == pytest.approx(before[1] * 0.5, abs=0.6)
+    assert frame(page, "Weight norms")["y"] == other
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_only_with_control(opened: Open) -> None:
+    page = opened()
+    page.set_viewport_size({"width": 1440, "height": 420})
+    whole = zoomed(page)
+    page.mouse.move(*place(page, 0.5))
+    page.mouse.wheel(0, 80)
+    page.wait_for_function("() => scrollY > 0")
+    assert zoomed(page) == whole
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(*place(page, 0.5))
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).x[0] > 0", arg=chart(page).element_handle())
+    low, high = zoomed(page)
+    assert (low + high) / 2 == pytest.approx((whole[0] + whole[1]) / 2, rel=0.02)
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_zoomed_chart_is_moved_with_shift_held(opened: Open) -> None:
+    page = opened()
+    drag(page, place(page, 0.4), place(page, 0.6))
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).x[0] > 0", arg=chart(page).element_handle())
+    low, high = zoomed(page)
+    page.keyboard.down("Shift")
+    drag(page, place(page, 0.6), place(page, 0.1))
+    page.keyboard.up("Shift")
+    shows(page, low + 0.5 * (high - low), high + 0.5 * (high - low))
+
+
+def test_one_cursor_stands_over_all_charts_with_the_values_of_its_place(opened: Open) -> None:
+    page = opened()
+    chart(page).hover(position={"x": 5, "y": 5})
+    page.mouse.move(*place(page, 1000 / (STEPS - 1)))
+    legend = page.locator('[data-testid=cell][data-name="Weight norms"] [data-metric="weights/b"] b')
+    expect(legend).to_have_text(re.compile(r"^100\d$"))
+    page.mouse.move(5, 5)
+    expect(legend).to_have_text("3001")
+
+
+def test_a_click_pins_a_place_and_another_takes_the_pin_away(opened: Open) -> None:
+    page = opened()
+    page.mouse.click(*place(page, 0.5))
+    page.wait_for_function("() => location.hash.includes('pins')")
+    legend = page.locator('[data-testid=cell][data-name="Weight norms"] [data-metric="weights/a"] b')
+    page.mouse.move(5, 5)
+    expect(legend).to_have_text(re.compile(r"^15\d\d$"))
+    page.mouse.click(*place(page, 0.5))
+    page.wait_for_function("() => !location.hash.includes('pins')")
+
+
+def test_the_keyboard_does_all_that_the_pointer_does(opened: Open) -> None:
+    page = opened()
+    said = page.locator('[data-testid=cell][data-name="Weight norms"] [data-testid=chart-said]')
+    node = chart(page, "Weight norms")
+    whole = zoomed(page, "Weight norms")
+    node.focus()
+    node.press("Home")
+    expect(said).to_have_text("a 1.00, step 0")
+    node.press("Shift+ArrowRight")
+    expect(said).to_have_text(re.compile(r"^a 1\d\.0, step 1\d$"))
+    value, step = re.findall(r"[\d.]+", said.inner_text())
+    assert float(value) == 1 + int(step)
+    node.press("ArrowDown")
+    expect(said).to_have_text(f"b {float(value) + 1:.1f}, step {step}")
+    node.press("End")
+    expect(said).to_have_text("b 3001, step 2\u2009999")
+    node.press("+")
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).x[0] > 0", arg=node.element_handle())
+    node.press("Enter")
+    page.wait_for_function("() => location.hash.includes('pins')")
+    node.press("0")
+    shows(page, *whole, "Weight norms")
+
+
+def test_a_chart_has_a_name_a_summary_and_a_table_of_its_values(opened: Open) -> None:
+    page = opened()
+    node = page.get_by_role("application", name=re.compile("^Weight norms: a 3000, b 3001"))
+    expect(node).to_be_visible()
+    assert (
+        page.locator('[data-testid=cell][data-name="Weight norms"] table').first.locator("td").first.inner_text()
+        == "3000"
+    )
+
+
+def test_the_spike_of_one_point_is_drawn_however_wide_the_chart_is(opened: Open) -> None:
+    page = opened()
+    for width in (1440, 800, 480):
+        page.set_viewport_size({"width": width, "height": 900})
+        settled(page)
+        assert frame(page)["y"][1] >= loss(SPIKE)
+
+
+def test_what_is_not_finite_is_marked(opened: Open) -> None:
+    page = opened()
+    assert told(page)["gaps"] == [{"x": 1800, "kind": "nan"}, {"x": 2400, "kind": "up"}]
+
+
+def menu(page: Page, cell: str = "Loss") -> Locator:
+    chart(page, cell).hover()
+    page.locator(f'[data-testid=cell][data-name="{cell}"] [data-testid=chart-menu]').click()
+    found = page.get_by_test_id("chart-settings")
+    expect(found).to_be_visible()
+    return found
+
+
+def test_outliers_can_be_left_outside_and_it_is_said(opened: Open) -> None:
+    page = opened()
+    settings = menu(page)
+    settings.get_by_test_id("robust").check()
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).y[1] < 5", arg=chart(page).element_handle())
+    assert told(page)["above"] == pytest.approx(40.0)
+    settings.get_by_test_id("robust").uncheck()
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).y[1] >= 40", arg=chart(page).element_handle())
+
+
+def test_powers_have_a_place_for_zero(opened: Open) -> None:
+    page = opened()
+    menu(page, "Zeros").get_by_test_id("scale-log").click()
+    page.wait_for_function(
+        "node => JSON.parse(node.dataset.frame).scale === 'log'", arg=chart(page, "Zeros").element_handle()
+    )
+    assert frame(page, "Zeros")["y"] == [0, 10]
+
+
+def test_settings_are_for_all_charts_or_for_one(opened: Open) -> None:
+    page = opened()
+    settings = menu(page)
+    settings.get_by_role("button", name="this chart").click()
+    settings.get_by_test_id("scale-log").click()
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).scale === 'log'", arg=chart(page).element_handle())
+    assert told(page, "Weight norms")["scale"] == "linear"
+
+
+def test_time_since_the_start_and_another_metric_can_be_the_axis(opened: Open) -> None:
+    page = opened()
+    settings = menu(page)
+    settings.get_by_test_id("x-axis").select_option("metric:weights/a")
+    shows(page, 1, STEPS)
+    settings.get_by_test_id("x-axis").select_option("relative")
+    page.wait_for_function(
+        "node => JSON.parse(node.dataset.frame).unit === 'relative'", arg=chart(page).element_handle()
+    )
+    low, high = zoomed(page)
+    assert low == 0 and 0 < high < 120
+
+
+def saved(page: Page, kind: str) -> Path:
+    settings = page.get_by_test_id("chart-settings")
+    with page.expect_download() as download:
+        settings.get_by_test_id(f"save-{kind}").click()
+    assert download.value.suggested_filename == f"Weight-norms.{kind}"
+    return Path(download.value.path())
+
+
+def test_numbers_and_pictures_are_saved_as_they_are_shown(opened: Open) -> None:
+    page = opened("#v=1&zoom=0~30")
+    shows(page, 0, 30)
+    menu(page, "Weight norms")
+    rows = list(csv.DictReader(io.StringIO(saved(page, "csv").read_text())))
+    assert {row["metric"] for row in rows} == {"weights/a", "weights/b"}
+    assert rows[0]["step"] == "0" and all(int(row["step"]) <= 30 for row in rows)
+    for row in rows:
+        assert float(row["value"]) == int(row["step"]) + (1 if row["metric"] == "weights/a" else 2)
+    with Image.open(saved(page, "png")) as picture:
+        assert picture.size == (1920, 960)
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 20
+    drawing = saved(page, "svg").read_text()
+    assert drawing.count("<path") >= 2 and "Weight norms" in drawing
+
+
+def test_values_are_copied_for_a_spreadsheet(opened: Open) -> None:
+    page = opened()
+    menu(page, "Weight norms").get_by_test_id("copy").click()
+    expect(page.get_by_test_id("copy")).to_have_text("copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[0].split("\t") == ["metric", "step", "time", "value"]
+    assert lines[1].split("\t")[:2] == ["weights/a", "0"]
+
+
+def test_the_table_tells_how_many_points_there_are_and_makes_few_rows(opened: Open) -> None:
+    page = opened()
+    menu(page, "Weight norms").get_by_test_id("open-table").click()
+    table = page.get_by_test_id("chart-table")
+    expect(table).to_contain_text(re.compile(r"[\d,]+ points"))
+    assert table.locator("tbody tr").count() < 60
+    region = table.get_by_role("region")
+    region.evaluate("node => node.scrollTo(0, node.scrollHeight)")
+    expect(table.locator("tbody tr").last).to_contain_text("3001")
+    page.keyboard.press("Escape")
+    expect(table).to_have_count(0)
+
+
+def test_a_note_is_kept_with_the_run(opened: Open, served: Served) -> None:
+    page = opened()
+    menu(page, "Weight norms").get_by_test_id("note").click()
+    page.get_by_role("textbox", name=re.compile("Note at step")).fill("the rate was halved")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name=re.compile("Note at step"))).to_have_count(0)
+    cells = page.evaluate("fetch('/values').then(answer => answer.json())")
+    listed = cells if isinstance(cells, list) else cells["data"]
+    notes = [cell["notes"] for cell in listed if cell["name"] == "Weight norms"]
+    assert notes == [[{"step": 2999, "text": "the rate was halved"}]]
+    page.reload()
+    page.wait_for_function(
+        "node => JSON.parse(node.dataset.frame ?? '{}').notes === 1", arg=chart(page, "Weight norms").element_handle()
+    )
+
+
+def test_a_line_can_be_switched_off_and_on(opened: Open) -> None:
+    page = opened()
+    entry = page.locator('[data-testid=cell][data-name="Weight norms"] [data-metric="weights/a"]')
+    entry.click()
+    page.wait_for_function(
+        "node => !('weights/a' in JSON.parse(node.dataset.last))", arg=chart(page, "Weight norms").element_handle()
+    )
+    page.locator('[data-testid=cell][data-name="Weight norms"] [aria-pressed=false]').last.click()
+    page.wait_for_function(
+        "node => 'weights/a' in JSON.parse(node.dataset.last)", arg=chart(page, "Weight norms").element_handle()
+    )
