@@ -14,6 +14,7 @@ from agnez.calls import FIELDS, Calls, Names, Numbers
 from agnez.entries import After, Entry
 from agnez.errors import StoreError
 from agnez.notice import say
+from agnez.spare import Spare
 from agnez.writer import PASSING, PUBLISH_SECONDS, Writer
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ BOUND_POINTS = 10_000_000
 """Points, about, that may wait for the recorder's thread: some 32 bytes each."""
 
 COMMIT_SECONDS = (0.1, 0.35)
-"""The least time between two commits: from the one to the other, by what they cost. After silence the first entry is
-committed at once."""
+"""The least time between two commits: from the one to the other, by what they cost, and the other where processor time
+is scarce. After silence the first entry is committed at once."""
 
 COMMIT_SHARE = 1 / 80
 """The share of a processor that commits should take, as far as the longest time between two of them allows."""
@@ -62,6 +63,7 @@ class Recorder:
         self._stop_before = 0.0
         self._widest = 1  # names in a call
         self._bound = BOUND * FIELDS
+        self._spare = Spare()
         self._cost = 0.0  # seconds of processor that a round takes, averaged
         self._failing: str | None = None
         self._thread: threading.Thread | None = None
@@ -160,7 +162,7 @@ class Recorder:
 
     def _wait(self, began: float, done: bool) -> None:
         """Wait for work. Batches come `COMMIT_SECONDS` apart; after a fault the next try waits longer."""
-        pause = min(max(self._cost / COMMIT_SHARE, COMMIT_SECONDS[0]), COMMIT_SECONDS[1]) if done else RETRY_SECONDS
+        pause = self._period() if done else RETRY_SECONDS
         rest = began + pause - time.monotonic()
         flooded = done and len(self._calls) > _FLOOD * FIELDS
         if rest > 0 and not flooded and not (self._stopping and done):
@@ -169,6 +171,10 @@ class Recorder:
         if not self._calls and not self._entries and not self._stopping and done:
             self._pause(PUBLISH_SECONDS if self._writer.unpublished else HEARTBEAT_SECONDS)
         self._idle = False
+
+    def _period(self) -> float:
+        least, most = COMMIT_SECONDS
+        return most if self._spare.is_scarce() else min(max(self._cost / COMMIT_SHARE, least), most)
 
     def _pause(self, seconds: float) -> None:
         """Gather for a while; `flush` and `close` end it, and while idle whatever comes."""

@@ -19,6 +19,7 @@ from agnez.record import Json, RunInfo
 from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run, readers_by_run
 from agnez.server.news import RunNews
 from agnez.server.outlet import Bundle, Outlet, Viewer
+from agnez.spare import Spare
 from agnez.store import RunReader, Store
 from agnez.store.catalog import project_record
 from agnez.store.life import Observer
@@ -26,8 +27,11 @@ from agnez.wire import run_record
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.1
 """The least time between two looks. After silence a commit of this process is looked at at once."""
+
+SCARCE_SECONDS = 0.7
+"""The same where processor time is scarce: each look has all open pages draw, the dearest part of watching."""
 
 IDLE_SECONDS = 1.0
 """The time between two looks while nobody watches, and between two looks at whether the living still live."""
@@ -47,8 +51,10 @@ class Follower:
         self._announcing = announcing
         self._began = time.time_ns() // 1000
         self._wake = threading.Event()
+        self._spare = Spare()
         self._alone = False
-        self._stopping = False
+        self._stopped = threading.Event()
+        self._hurry = threading.Event()
         self._runs: dict[str, RunInfo] = {}
         self._shown: dict[str, RunInfo] = {}
         self._living: set[str] = set()
@@ -72,18 +78,20 @@ class Follower:
 
     def welcome(self) -> None:
         """Have a look now: somebody came."""
+        self._hurry.set()
         self._wake.set()
 
     def finish(self, timeout: float) -> None:
         """Have one more whole look, so that viewers have everything that is in the store; then end."""
-        self._stopping = True
+        self._stopped.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
     def _work(self) -> None:
         while True:
-            stopping = self._stopping
+            stopping = self._stopped.is_set()
             began = time.monotonic()
             try:
                 self._tick()
@@ -97,11 +105,13 @@ class Follower:
         self._catalog.close()
 
     def _rest(self, began: float) -> None:
-        rest = began + TICK_SECONDS - time.monotonic()
-        if rest > 0 and not self._stopping:
-            time.sleep(rest)
+        """Rest until the next look is due; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
+        tick = SCARCE_SECONDS if self._spare.is_scarce() else TICK_SECONDS
+        for event, pause in ((self._stopped, TICK_SECONDS), (self._hurry, tick)):
+            event.wait(max(0.0, began + pause - time.monotonic()))
+        self._hurry.clear()
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(IDLE_SECONDS if self._alone else TICK_SECONDS)
+        self._wake.wait(IDLE_SECONDS if self._alone else tick)
         self._wake.clear()
 
     def _tick(self) -> None:
