@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from agnez import settings
 from agnez.errors import BadValueError
@@ -13,9 +13,13 @@ from agnez.names import check_speakable
 from agnez.record import Json
 from agnez.run import RendererName
 from agnez.store.rundir import is_plain
+from agnez.target import Target
 from agnez.wire import dump, jsonable
 
-ServerName = Literal["thread"]
+ServerName: TypeAlias = str
+"""Which server shows a run: "thread", "process", or the address of one that runs elsewhere."""
+
+LOCAL = ("thread", "process")
 Resume = Literal["allow", "must", "never", "auto"]
 _MODES: tuple[Resume, ...] = get_args(Resume)
 _STEPS = range(-(2**63), 2**63)
@@ -57,8 +61,7 @@ def check(
     Raises:
         BadValueError: one makes no sense, or two do not go together.
     """
-    if server not in (*get_args(ServerName), None):
-        raise BadValueError(f"server={server!r} is not known: 'thread' shows the run, None records only")
+    _check_server(server)
     if renderer not in get_args(RendererName):
         raise BadValueError(f"renderer={renderer!r} is not known: choose 'live' or 'mpld3'")
     settings.read(dir, port)
@@ -75,6 +78,17 @@ def check(
     )
     _check_together(order)
     return order
+
+
+def _check_server(server: object) -> None:
+    if server is None or server in LOCAL:
+        return
+    if not isinstance(server, str) or "://" not in server:
+        raise BadValueError(
+            f"server={server!r} is not known: 'thread' and 'process' show the run, an address such as "
+            "'http://gpu-1:3000/' sends it to a server there, None records only"
+        )
+    Target.read(server)
 
 
 def _check_together(order: Order) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agnez.record import CellRecord
+from agnez.record import CellRecord, Medium
 
 PHASES = ("batch", "train", "val", "test")
 """First parts of a metric's name that tell when it was measured and not what it measures."""
@@ -118,6 +118,19 @@ class Dashboard:
             "view": self._view if what.figure else "live",
         }
         return self._cells[what.key]
+
+
+def medium_cell(newest: Medium, count: int) -> CellRecord:
+    """Return what the cell of a name shows of its newest medium, of `count`."""
+    return {
+        "name": newest.name,
+        "type": newest.kind,
+        "value": newest.value,
+        "description": newest.caption or f"step {newest.step}",
+        "media": newest.name,
+        "step": newest.step,
+        "count": count,
+    }
 
 
 def cell_id(run: str, key: str) -> str:

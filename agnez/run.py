@@ -45,6 +45,7 @@ RendererName = Literal["live", "mpld3"]
 FINISH_SECONDS = 60.0
 """How long `finish` waits by default while points are still being written."""
 
+_LEAST_SECONDS = 0.5
 _FLUSH_SECONDS = 5.0
 _FIGURE_SECONDS = 4.0
 _SAFE = 2**63  # integers past it take the longer way: some are past all floats
@@ -102,6 +103,7 @@ class Run:
         self._plain: dict[Names, Names] = {}  # names that may take the short way
         self._watchers: list[Watcher] = []
         self._closers: list[Callable[[], None]] = []
+        self._enders: list[Callable[[float], None]] = []
         self._steps = count(next_step)
         self._step = next_step - 1
         self.first_step = next_step
@@ -326,6 +328,10 @@ class Run:
         """Have `closer` called when the run finishes."""
         self._closers.append(closer)
 
+    def on_written(self, ender: Callable[[float], None]) -> None:
+        """Have `ender` called when the run has finished and all is written, with the seconds that it may take."""
+        self._enders.append(ender)
+
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Have `listener` called, on the recorder's thread, whenever something of the run was committed."""
         self._recorder.listen(listener)
@@ -418,6 +424,7 @@ class Run:
             self._seal(state, reason)
             self._encoder.close(timeout)
             self._recorder.close(timeout)
+            self._call_enders(timeout)
             return
         self._closed, self._plain = True, {}
         began = time.monotonic()
@@ -431,6 +438,7 @@ class Run:
                 self._recorder.flush(min(timeout, _FLUSH_SECONDS))
             self._renderer.close(min(timeout, _FIGURE_SECONDS))
         self._write_out(began, timeout)
+        self._call_enders(timeout - (time.monotonic() - began))
 
     def __enter__(self) -> Run:
         return self
@@ -575,6 +583,10 @@ class Run:
         lost = self._recorder.waiting + writer.info.dropped + unkept
         notice.say(f"{words} ({seconds:.1f} s to finish)" + (f"; {lost:,} calls could not be written" if lost else ""))
 
+    def _call_enders(self, timeout: float) -> None:
+        for ender in self._enders:
+            ender(max(_LEAST_SECONDS, timeout))
+
     # --- other processes ---
 
     def _become_child(self) -> None:
@@ -582,7 +594,7 @@ class Run:
         self._ancestors.append(self._recorder)  # what it holds is its process' own: not to be used or closed here
         self._is_child, self._leads, self._renderer = True, False, None
         self._encoder = Encoder(self._store.run_folder(self.id), self.id, self._put)  # a thread does not survive a fork
-        self._plain, self._known_names, self._watchers, self._closers = {}, KnownNames(), [], []
+        self._plain, self._known_names, self._watchers, self._closers, self._enders = {}, KnownNames(), [], [], []
         self._info = replace(self._facts, pid=os.getpid(), heartbeat=None, problems=(), dropped=0, summary={})
         self._recorder = self._new_recorder(lambda: self._store.join_process(self.id, self._rank))
         self._hand_over = self._recorder.record

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from agnez import arguments, ending, settings
 from agnez.arguments import Resume, ServerName
 from agnez.errors import AgnezError
+from agnez.notice import say
 from agnez.opening import open_run
 from agnez.record import State
 from agnez.run import Loggable, RendererName, Run, outcome
 from agnez.store import Store
+from agnez.target import Target
 
 if TYPE_CHECKING:
     from agnez.server.embed import Embedded
@@ -115,7 +117,11 @@ def init(
 
     `project` groups runs; by default it is the name of the running script. `config` is a mapping, or what `argparse`
     returns. The store is the folder `dir`, else the environment's `AGNEZ_DIR`, else the user's data folder.
-    `server=None` records only. `renderer="mpld3"` has the page show figures first, where "live" shows live charts.
+    `server="process"` has a process of its own serve the dashboard, for loops in pure Python and for many viewers.
+    `server="http://gpu-1:3000/"` records here and sends the run to the server there, whose page shows it, figures and
+    all; what that server misses while it is away is sent when it is back, or by `agnez send`. A server that asks for
+    a token gets that of the address (`?token=`) or of AGNEZ_TOKEN. `server=None` records only. `renderer="mpld3"` has
+    the page show figures first, where "live" shows live charts.
 
     `id` is a name for the run of your own choice. With it, `resume` says what is done where such a run is there or not:
     "never" makes a new run, and is an error where there is one; "must" goes on with it, and is an error where there is
@@ -165,8 +171,10 @@ def init(
     run = Run(store, opening.info, renderer=renderer, rank=rank or 0, file=opening.file, next_step=opening.next_step)
     run.start()
     session().enter(run)
-    if server is not None and not rank:
+    if server in arguments.LOCAL and not rank:
         _serve(run, store, here, open_browser=open_browser)
+    elif server is not None and not rank:
+        _send(run, store, here, Target.read(server, here.token), open_browser=open_browser)
     return run
 
 
@@ -229,6 +237,27 @@ def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: boo
     server = servers[store.id]
     run.url = server.url and f"{server.url}?run={run.id}"
     run.on_commit(server.wake)
+
+
+def _send(run: Run, store: Store, here: settings.Settings, target: Target, *, open_browser: bool) -> None:
+    """Send the run to a server elsewhere."""
+    from agnez.sender import Sender
+    from agnez.server.tab import open_tab
+
+    mine = session()
+    opens = open_browser and mine.tab_wanted
+    mine.tab_wanted = mine.tab_wanted and not open_browser
+
+    def greeted(pages: int) -> None:
+        if opens and not pages:
+            open_tab(target.page(run.id), here)
+
+    sender = Sender(store, run.id, target, name=run.name, greeted=greeted)
+    run.url = f"{target.url}?run={run.id}"
+    run.on_commit(sender.wake)
+    run.on_written(sender.finish)
+    say(f"run {run.name} is recorded in {store.directory}, and sent to {run.url}")
+    sender.start()
 
 
 @contextmanager

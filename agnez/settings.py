@@ -17,7 +17,8 @@ class Settings:
     """Hold what the environment says.
 
     `directory` is where the store rests; `port` the first port to try; `ci` tells an automated build; `display` tells
-    that a window can open; `ssh` is `user@host` of this machine when the session came by ssh, else None.
+    that a window can open; `ssh` is `user@host` of this machine when the session came by ssh, else None. `token` is
+    shown to servers that ask for one.
     """
 
     directory: Path
@@ -25,6 +26,7 @@ class Settings:
     ci: bool
     display: bool
     ssh: str | None
+    token: str | None = None
 
 
 def read(directory: str | os.PathLike[str] | None = None, port: int | None = None) -> Settings:
@@ -40,6 +42,7 @@ def read(directory: str | os.PathLike[str] | None = None, port: int | None = Non
         ci=environ.get("CI", "").lower() not in ("", "0", "false"),
         display=_has_display(),
         ssh=_ssh_target(),
+        token=environ.get("AGNEZ_TOKEN") or None,
     )
 
 

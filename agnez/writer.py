@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from agnez.backlog import Backlog
 from agnez.calls import Calls
-from agnez.dashboard import Dashboard, cell_id
+from agnez.dashboard import Dashboard, cell_id, medium_cell
 from agnez.entries import After, CellChange, Entry, Facts, Lost, Problem
 from agnez.errors import NotFoundError, StoreError
 from agnez.names import speakable
@@ -308,15 +308,7 @@ class Writer:
             return
         file.album.add(self._media)
         for name, newest in {each.name: each for each in self._media}.items():
-            fields: CellRecord = {
-                "name": name,
-                "type": newest.kind,
-                "value": newest.value,
-                "description": newest.caption or f"step {newest.step}",
-                "media": name,
-                "step": newest.step,
-                "count": file.album.count(name),
-            }
+            fields = medium_cell(newest, file.album.count(name))
             id = cell_id(self.info.id, name)
             self._cells[id] = {**self._cells.get(id, {}), **fields}
 

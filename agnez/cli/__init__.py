@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from agnez._version import __version__
-from agnez.cli import care, runs, serving, trash
+from agnez.cli import care, runs, sending, serving, trash
 from agnez.errors import AgnezError
 
 
@@ -18,7 +18,7 @@ def cli() -> None:
     """Agnez: the live view of a neural network's training."""
 
 
-for each in (*serving.COMMANDS, *runs.COMMANDS, *trash.COMMANDS, *care.COMMANDS):
+for each in (*serving.COMMANDS, *runs.COMMANDS, *sending.COMMANDS, *trash.COMMANDS, *care.COMMANDS):
     cli.add_command(each)
 
 

@@ -24,7 +24,7 @@ from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
 from agnez.render import asset_path, localise
-from agnez.server import feathers, pictures, points, rest, series
+from agnez.server import feathers, points, rest, series, uploads
 from agnez.server import media as server_media
 from agnez.server.posted import Posted
 from agnez.server.records import Runs, findings, projects
@@ -102,8 +102,8 @@ def create_app(
     _add_frame(app, store, hosts)
     series.install(flask, store)
     server_media.install(flask, store)
-    pictures.install(flask, store)
     points.install(flask, posted)
+    uploads.install(flask, store, posted)
     if static is not None:
         _add_static(flask, static)
     return app

@@ -207,6 +207,7 @@ class Serving:
         self._server.close_connections()
         self._server.server_close()
         self._app.values.close()
+        self._app.posted.close()
 
 
 class Server(ThreadedWSGIServer):

@@ -22,10 +22,10 @@ def install(flask: Flask, posted: Posted) -> None:
 
     @flask.post("/runs/<id>/points")
     def take_points(id: str) -> Response:
-        sent, kind = _sent(), _kind()
+        stands, kind = sent(), _kind()
         body = posting.read(read_body(request), kind)
         with posted.run(id) as run:
-            reply = run.take(body, sent)
+            reply = run.take(body, stands)
         return json_response(reply.record())
 
     @flask.get("/runs/<id>/points")
@@ -44,7 +44,12 @@ def _kind() -> str:
     return kind
 
 
-def _sent() -> Sent | None:
+def sent() -> Sent | None:
+    """Return where the request's body stands in what its writer sends; None where it does not say.
+
+    Raises:
+        BadValueError: it says it wrongly.
+    """
     writer, sequence = _writer(), request.args.get("sequence")
     if writer is None and sequence is None:
         return None

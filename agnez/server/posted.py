@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agnez.dashboard import Dashboard
+from agnez.dashboard import Dashboard, cell_id, medium_cell
 from agnez.diagnosis import Examiner
 from agnez.errors import ConflictError, NotFoundError, StoreError
-from agnez.record import CellRecord, Json, RunInfo
+from agnez.record import CellRecord, Json, Medium, RunInfo
 from agnez.server.posting import Posting, Refusal
 from agnez.store import RunFile, Store, life, rundir
 
@@ -26,8 +26,8 @@ PUBLISH_SECONDS = 1.0
 IDLE_SECONDS = 30.0
 """How long the file of a run that nobody posts to stays open."""
 
-MOST_METRICS = 10_000
-"""Metrics that a posted run may have: each has a cell."""
+MOST_METRICS = 100_000
+"""Metrics that a posted run may have: most have a cell."""
 
 _STRIPES = 32
 _MOST_OPEN = 2  # of a stripe
@@ -101,7 +101,7 @@ class PostedRun:
         """
         with self._file.transaction():
             info = self._own_facts()
-            skip = self._skipped(posting, sent)
+            skip = self._skipped(posting.count, sent)
             refused = {each.index for each in posting.refused}
             repeated = sum(index not in refused for index in range(skip))
             if skip < posting.count or not posting.count:
@@ -112,6 +112,36 @@ class PostedRun:
             self._beat(info)
         self.publish(now=False)
         return Reply(posting.count - repeated - len(refused), repeated, posting.refused)
+
+    def take_media(self, media: Sequence[Medium], sent: Sent | None) -> Reply:
+        """Write the media that are new, and show of each name the newest in its cell. What is returned is durable.
+
+        Raises:
+            ConflictError: as with points.
+        """
+        with self._file.transaction():
+            info = self._own_facts()
+            skip = self._skipped(len(media), sent)
+            new = media[skip:]
+            if new:
+                self._check_running(info)
+                self._file.album.add(new)
+                self._show(new)
+            if sent is not None and new:
+                self._file.note_sent(sent.writer, sent.sequence + len(media) - 1)
+            self._beat(info)
+        return Reply(len(new), skip, ())
+
+    def _show(self, media: Sequence[Medium]) -> None:
+        for name, newest in {each.name: each for each in media}.items():
+            fields = medium_cell(newest, self._file.album.count(name))
+            id = cell_id(self.id, name)
+            try:
+                self._file.cells.patch(id, fields, origin="")
+            except NotFoundError:
+                self._dashboard.resume(self._file.cells.find())
+                place: CellRecord = {"_id": id, "run": self.id, "pos": self._dashboard.next_place()}
+                self._file.cells.create(place | fields, origin="")
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change facts that the program tells of its run. A run that goes on begins a new segment.
@@ -159,8 +189,8 @@ class PostedRun:
                 "with it"
             )
 
-    def _skipped(self, posting: Posting, sent: Sent | None) -> int:
-        """Return how many points at the beginning of a body the writer has sent before."""
+    def _skipped(self, count: int, sent: Sent | None) -> int:
+        """Return how many of `count` at the beginning of a body the writer has sent before."""
         last = None if sent is None else self._file.sent(sent.writer)
         if sent is None or last is None:
             return 0
@@ -168,7 +198,7 @@ class PostedRun:
             raise ConflictError(
                 f"the next number of writer {sent.writer} is {last + 1}, not {sent.sequence}: those between are missing"
             )
-        return min(last + 1 - sent.sequence, posting.count)
+        return min(last + 1 - sent.sequence, count)
 
     def _append(self, posting: Posting, skip: int) -> None:
         greatest = self._file.greatest_step()
@@ -198,8 +228,10 @@ class PostedRun:
 
     def _write_cell(self, cell: CellRecord) -> None:
         """Make a cell, or tell one that is there of its metrics; the origin "" says that no server has told of it."""
+        id = str(cell["_id"])
         try:
-            self._file.cells.patch(str(cell["_id"]), {"metrics": cell["metrics"]}, origin="")
+            if self._file.cells.get(id).get("metrics") != cell["metrics"]:
+                self._file.cells.patch(id, {"metrics": cell["metrics"]}, origin="")
         except NotFoundError:
             self._file.cells.create(cell, origin="")
 
@@ -277,7 +309,10 @@ class Posted:
             time.sleep(PUBLISH_SECONDS)
             for stripe, lock in enumerate(self._stripes):
                 with lock:
-                    self._tidy_stripe(stripe)
+                    try:
+                        self._tidy_stripe(stripe)
+                    except Exception:  # one run that cannot be closed must not keep the others from it
+                        log.exception("a posted run could not be tidied")
             with self._tidying:
                 if not any(self._open):
                     self._tidier = None

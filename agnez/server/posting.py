@@ -165,8 +165,8 @@ def _refuse(refused: list[Refusal], refusal: Refusal) -> None:
 def _read_object(given: Json) -> tuple[int, int, dict[str, float]]:
     if not isinstance(given, Mapping):
         raise BadValueError(f"{_quoted(given)} is no point: give an object such as {{'step': 3, 'loss': 0.5}}")
-    step = _step(given["step"]) if "step" in given else _NONE
-    time = _time(given["time"]) if "time" in given else _NONE
+    step = read_step(given["step"]) if "step" in given else _NONE
+    time = read_time(given["time"]) if "time" in given else _NONE
     numbers: dict[str, float] = {}
     _gather({name: value for name, value in given.items() if name not in ("step", "time")}, "", numbers, _DEEPEST)
     if not numbers:
@@ -209,7 +209,12 @@ def _value(name: str, value: Json) -> float:
         ) from None
 
 
-def _step(given: Json) -> int:
+def read_step(given: Json) -> int:
+    """Read a step.
+
+    Raises:
+        BadValueError: it is none.
+    """
     if isinstance(given, float) and given.is_integer():  # some languages know no other numbers
         given = int(given)
     if isinstance(given, bool) or not isinstance(given, int) or given not in _STEPS:
@@ -217,7 +222,12 @@ def _step(given: Json) -> int:
     return given
 
 
-def _time(given: Json) -> int:
+def read_time(given: Json) -> int:
+    """Read a time, seconds since 1970, as microseconds.
+
+    Raises:
+        BadValueError: it is none.
+    """
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LATEST:
         raise BadValueError(f"time: {_quoted(given)} is no time; give seconds since 1970")
     return round(given * 1e6)

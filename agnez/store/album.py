@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from agnez.record import Json, Medium
 from agnez.wire import dump
@@ -16,6 +17,9 @@ CREATE TABLE media (
 );
 CREATE INDEX media_by_step ON media (name, step, id)
 """
+
+AT_ONCE = 100
+"""Media that `past` returns at most."""
 
 _FIELDS = "name, kind, step, time, body"
 
@@ -63,6 +67,14 @@ class Album:
             )
         ]
 
+    def past(self, number: int, *, segment: int) -> list[tuple[int, Medium]]:
+        """Return media past a number, each with its own, in the order they were logged: of the segments up to one."""
+        rows = self._connection.execute(
+            f"SELECT id, {_FIELDS} FROM media WHERE id > ? AND segment <= ? ORDER BY id LIMIT ?",
+            (number, segment, AT_ONCE),
+        )
+        return [(id, _medium(row)) for id, *row in rows]
+
     def spread(self, name: str, most: int) -> list[tuple[int, Medium]]:
         """Return at most `most` media of a name, spread evenly over all, each with its place: the last among them."""
         ids = [
@@ -89,7 +101,7 @@ def _spread(count: int, most: int) -> Sequence[int]:
     return [round(nth * (count - 1) / (most - 1)) for nth in range(most)]
 
 
-def _medium(row: tuple[str, str, int, int, str]) -> Medium:
+def _medium(row: Sequence[Any]) -> Medium:
     name, kind, step, time, body = row
     said: dict[str, Json] = json.loads(body)
     return Medium(name, kind, step, time, said["value"], str(said["caption"]))

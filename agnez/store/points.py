@@ -157,9 +157,11 @@ class Points:
         cursor, sealed, names = self._look()
         if names != len(self.state.names):
             self._read_names()
-        if sealed != self.state.sealed.cursor:
+        moved = cursor != self.state.cursor
+        if sealed != self.state.sealed.cursor:  # by another connection: then the tail is shorter, too
             self._see_sealed(self._read_sealed())
-        if cursor != self.state.cursor:
+            moved = True
+        if moved:
             waiting, rows = self._tail.size()
             begun = not self._segments.is_open()
             self.state = replace(self.state, cursor=cursor, waiting=waiting, rows=rows, begun=begun)
@@ -170,6 +172,27 @@ class Points:
         lines = self.segments()
         waiting = self._tail.read(max(after, self.state.sealed.cursor)).grouped()
         return [_main_line(self._read_one(place, after, waiting), lines) for place in places]
+
+    def logged(self, after: int, until: int) -> Rows:
+        """Return all points of the calls past `after` up to `until`, on the main line or off it, in their order."""
+        self.refresh()
+        sealed = self.state.sealed
+        parts = [self._tail.read(max(after, sealed.cursor))]
+        if after < sealed.cursor:
+            parts += [self._sealed_between(place, after, until) for place in np.flatnonzero(sealed.counts).tolist()]
+        rows = Rows.of(parts)
+        order = np.argsort(rows.points.calls, kind="stable")
+        order = order[rows.points.calls[order] <= until]
+        return Rows(rows.metrics[order], rows.points.take(order))
+
+    def _sealed_between(self, place: int, after: int, until: int) -> Rows:
+        """Return the points of a metric in blocks, of the calls past `after` up to `until`."""
+        digests = self._blocks.digests(place, int(self.state.sealed.counts[place]))
+        first = int(np.searchsorted(digests["last"]["call"], after, side="right"))
+        beyond = int(np.searchsorted(digests["first"]["call"], until, side="right"))
+        points = self._blocks.read(place, first, beyond)
+        points = points.take((points.calls > after) & (points.calls <= until))
+        return Rows(np.full(len(points), place, dtype=np.uint32), points)
 
     def read_branch(self, place: int, number: int) -> Columns:
         """Return the points of a metric that the segment of that number left off the main line."""

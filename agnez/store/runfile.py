@@ -39,7 +39,7 @@ CREATE TABLE findings (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 {cells.SCHEMA}
 """
 
-_WRITER = "writer "
+WRITER = "writer "
 """Before the name of a writer, the key of the fact that tells how far it has sent."""
 
 MIGRATIONS: tuple[Migration, ...] = (_SCHEMA_1, lift_rows, album.SCHEMA)
@@ -107,17 +107,17 @@ class RunFile:
     def facts(self) -> RunInfo:
         """Return the facts of the run without its summaries, which take longer to read."""
         facts = {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM facts")}
-        self._facts = {key: value for key, value in facts.items() if not key.startswith(_WRITER)}
+        self._facts = {key: value for key, value in facts.items() if not key.startswith(WRITER)}
         return read_info(facts, {})
 
     def sent(self, writer: str) -> int | None:
         """Return the number of the last point that a writer sent to this run; None where it sent none."""
-        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (_WRITER + writer,)).fetchone()
+        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (WRITER + writer,)).fetchone()
         return None if row is None else int(row[0])
 
     def note_sent(self, writer: str, number: int) -> None:
         """Note the number of the last point that a writer has sent, in the transaction that appends it."""
-        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_WRITER + writer, str(number)))
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (WRITER + writer, str(number)))
 
     def append(self, batch: Batch) -> None:
         """Write points, in this order. Call it inside a transaction. It takes a few statements whatever they are."""
@@ -256,6 +256,17 @@ class RunFile:
             if place is None:
                 return Columns.of([]).series(metric)
             return self._points.view(place, _window(most, x, first, last)).series(metric)
+
+    def logged(self, after: int, until: int) -> Batch:
+        """Return all points of the calls past `after` up to `until`, of the main line or not, as they were logged.
+
+        Calls count from 0 at the one after `after`; of those that brought no point, there is none.
+        """
+        with self._snapshot():
+            rows, names = self._points.logged(after, until), self._points.names()
+        found = rows.points
+        calls = found.calls - (after + 1)
+        return Batch(names, rows.metrics.astype(np.int64), calls, found.steps, found.values, found.times)
 
     def write_findings(self, findings: Iterable[Finding]) -> None:
         """Put these findings in the place of all earlier ones."""

@@ -21,7 +21,7 @@ from agnez.store.cells import Cells
 from agnez.store.columns import Columns
 from agnez.store.debris import Debris, Row
 from agnez.store.proof import proven_block, proven_row
-from agnez.store.runfile import RunFile, read_info
+from agnez.store.runfile import WRITER, RunFile, read_info
 from agnez.store.tail import Rows
 from agnez.wire import private_record
 
@@ -142,7 +142,14 @@ class _Salvage:
             if facts:
                 with file.transaction():
                     file.write_info(_told_in(info, points, self._lost))
+                    self._write_writers(file)
         return Salvaged(points, tuple(self._lost))
+
+    def _write_writers(self, file: RunFile) -> None:
+        """Write how far programs have sent, so that they need not send it again."""
+        for key, value in self._source.query("SELECT key, value FROM facts WHERE key GLOB ?", (f"{WRITER}*",)):
+            with suppress(ValueError, TypeError):
+                file.note_sent(str(key).removeprefix(WRITER), int(value))
 
     def _find_names(self) -> dict[int, str]:
         """Return the names of metrics by their places: from the table and, where that is torn, from its index."""

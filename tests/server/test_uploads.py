@@ -14,6 +14,8 @@ from agnez.server import rest
 from agnez.store import Store, media
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
+DRAWN = b'<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">\n' + SVG
+LAUGHS = b'<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>' + SVG.replace(b"<rect", b"<text>&b;</text><rect")
 
 
 def picture(kind: str, size: tuple[int, int] = (5, 4)) -> bytes:
@@ -41,8 +43,9 @@ def test_a_picture_can_be_put_into_a_cell(server: Served, store: Store, kind: st
     assert media.names(store.run_folder(run)) == [record["_id"]]
 
 
-def test_an_svg_is_kept_and_shut_in(server: Served, store: Store) -> None:
-    status, record = send(server, add_run(store), SVG, "image/svg+xml; charset=utf-8")
+@pytest.mark.parametrize("content", [SVG, DRAWN])
+def test_an_svg_is_kept_and_shut_in(server: Served, store: Store, content: bytes) -> None:
+    status, record = send(server, add_run(store), content, "image/svg+xml; charset=utf-8")
     assert status == 201
     answer = server.call("GET", str(record["address"])[1:])
     assert "sandbox" in answer.headers["Content-Security-Policy"]
@@ -66,9 +69,6 @@ def frames() -> bytes:
     return file.getvalue()
 
 
-LAUGHS = b'<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>' + SVG.replace(b"<rect", b"<text>&b;</text><rect")
-
-
 @pytest.mark.parametrize(
     ("make", "kind", "status"),
     [
@@ -79,7 +79,8 @@ LAUGHS = b'<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>' + SVG.repla
         (bomb, "image/png", 400),
         (frames, "image/gif", 400),
         (lambda: LAUGHS, "image/svg+xml", 400),
-        (lambda: b"hello", "text/html", 415),
+        (lambda: b"hello", "text/plain", 415),
+        (lambda: b"\xff", "text/markdown", 400),
         (lambda: picture("png"), "application/octet-stream", 415),
         (lambda: picture("png") + bytes(rest.LARGEST_BODY), "image/png", 413),
     ],
@@ -96,3 +97,26 @@ def test_what_is_no_picture_or_too_much_of_one_is_refused(
 def test_a_run_that_is_not_there_takes_no_pictures(server: Served, store: Store) -> None:
     assert send(server, "nope", picture("png"), "image/png")[0] == 404
     assert not store.run_folder("nope").exists()
+
+
+def test_what_is_logged_under_a_name_can_be_walked_and_is_never_doubled(server: Served) -> None:
+    run = str(server.call("POST", "/runs", {"project": "lua"}).json()["_id"])
+    _, first = send(server, run, picture("png"), "image/png")
+    _, second = send(server, run, picture("png", (6, 6)), "image/png")
+    media: list[Json] = [
+        {"name": "sample", "type": "img", "step": step, "value": each["address"], "caption": f"at {step}"}
+        for step, each in enumerate((first, second))
+    ]
+    answer = server.call("POST", f"/runs/{run}/album?writer=w&sequence=1", media[0])
+    assert answer.json() == {"taken": 1, "repeated": 0, "refused": []}
+    answer = server.call("POST", f"/runs/{run}/album?writer=w&sequence=1", media)
+    assert answer.json() == {"taken": 1, "repeated": 1, "refused": []}
+    walked = server.call("GET", f"/runs/{run}/media?name=sample").json()
+    assert [(each["step"], each["value"]) for each in walked["items"]] == [
+        (0, first["address"]),
+        (1, second["address"]),
+    ]
+    cell = server.call("GET", f"/values/{run}.sample").json()
+    assert (cell["type"], cell["value"], cell["count"]) == ("img", second["address"], 2)
+    for wrong in ({}, {"name": "x", "type": "exe", "step": 1, "value": ""}, media[0] | {"step": "one"}):  # type: ignore[operator]
+        assert server.call("POST", f"/runs/{run}/album", wrong).status_code == 400
