@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agnez import names, notice
-from agnez.calls import KnownNames, Names
+from agnez.calls import KnownNames, Names, Numbers
 from agnez.dashboard import Dashboard, cell_id
 from agnez.diagnosis import Examiner
 from agnez.encoder import Encoder, taken_now
@@ -100,7 +100,7 @@ class Run:
         self._encoder = Encoder(store.run_folder(info.id), info.id, self._put)
         self._renderer = Renderer(self._drawn) if figures and self._leads else None
         self._known_names = KnownNames()
-        self._plain: dict[Names, Names] = {}  # names that may take the short way
+        self._plain: dict[Names, Names] = {}  # names that may take the short way: all, and those but for the epoch
         self._watchers: list[Watcher] = []
         self._closers: list[Callable[[], None]] = []
         self._enders: list[Callable[[float], None]] = []
@@ -209,8 +209,11 @@ class Run:
         for number in numbers:
             kind = type(number)
             if kind is not float and (kind is not int or not -_SAFE < number < _SAFE):
-                self._log(values, step, now)
+                self._log_known(names, values, step, now)
                 return
+        if len(names) != len(numbers):  # there is an epoch among them
+            self._log_known(names, values, step, now)
+            return
         if step is None:
             self._step = step = next(self._steps)  # one call in C: no two threads get the same number
         else:
@@ -219,24 +222,35 @@ class Run:
         if self._watchers:
             self._gather(step, now // 1000)
 
+    def _log_known(self, names: Names, values: Mapping[str, Loggable], step: int | None, now: int) -> None:
+        """Log values whose names were seen before: numbers of any kind, and perhaps an epoch."""
+        try:
+            numbers = [freeze_scalar(name, value) for name, value in values.items() if name != "epoch"]
+        except BadValueError:  # no numbers this time
+            self._log(values, step, now)
+            return
+        step = self._next_step() if step is None else self._given_step(step)
+        if len(names) != len(values):
+            self._see_epoch(values["epoch"], step, now // 1000)
+        self._hand_over(names, now, step, _plainest(numbers))
+        if self._watchers:
+            self._gather(step, now // 1000)
+
     def _log(self, values: Mapping[str, Loggable], step: int | None, now: int) -> None:
         """Log whatever it is, with all checks."""
         if self._closed:
             raise RunFinishedError(f"run {self.name} has finished: call agnez.init() for another")
         found = sort(values)
-        if step is None:
-            self._step = step = next(self._steps)
-        else:
-            step = self._given_step(step)
+        step = self._next_step() if step is None else self._given_step(step)
         micro = now // 1000
         for epoch in found.epochs:
             self._see_epoch(epoch, step, micro)
         self._log_others(found, step)
         names = self._record(found.numbers, step, now)
-        if names and names == tuple(values) and "epoch" not in names:
+        if names and names == tuple(name for name in values if name != "epoch"):
             if len(self._plain) >= _MOST_PLAIN:
                 self._plain.clear()
-            self._plain[names] = names
+            self._plain[tuple(values)] = names
         self._gather(step, micro)
 
     def record(self, scalars: Mapping[str, Scalar], *, step: int, time: int) -> None:
@@ -260,10 +274,7 @@ class Run:
         if not scalars:
             return ()
         names = self._known_names.of(tuple(scalars))
-        numbers: list[Scalar] | tuple[Any, ...] = list(scalars.values())
-        if all(type(number) is float for number in numbers):
-            numbers = tuple(numbers)
-        self._awake().record(names, time, step, numbers)
+        self._awake().record(names, time, step, _plainest(list(scalars.values())))
         return names
 
     def define_metric(self, name: str, *, step_metric: str) -> None:
@@ -478,6 +489,10 @@ class Run:
             _at_exit(self.finish)
         return self._recorder
 
+    def _next_step(self) -> int:
+        self._step = step = next(self._steps)  # one call in C: no two threads get the same number
+        return step
+
     def _given_step(self, step: int) -> int:
         if type(step) is not int or step not in _STEPS:
             step = _whole(step)
@@ -639,6 +654,11 @@ def _at_exit(finish: Callable[[], None]) -> None:
     from multiprocessing.util import Finalize
 
     Finalize(None, finish, exitpriority=10)
+
+
+def _plainest(numbers: list[Scalar]) -> Numbers:
+    """Return numbers as they wait: in a tuple where all are plain, in a list where some rest on a device."""
+    return tuple(numbers) if all(type(number) is float for number in numbers) else numbers  # type: ignore[arg-type]
 
 
 def _whole(step: object) -> int:
