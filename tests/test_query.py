@@ -216,3 +216,10 @@ def test_nesting_has_a_bound_and_no_depth_breaks_it() -> None:
 def test_what_must_equal_one_text_is_known_beforehand() -> None:
     query = read_text("run=r1&type[$ne]=img&$or[0][_id]=x")
     assert dict(query.pinned) == {"run": "r1"}
+
+
+def test_a_great_number_in_brackets_names_a_field_and_too_many_parts_are_refused() -> None:
+    assert read_text("a[99999]=x").matches({"_id": "1", "a": {"99999": "x"}})
+    assert read_text("&".join(["a[$in]=x"] * 10_000)).matches({"_id": "1", "a": "x"})
+    with pytest.raises(BadValueError, match="10000 parts"):
+        read_text("&".join(["a=x"] * 10_001))

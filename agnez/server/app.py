@@ -26,6 +26,7 @@ from agnez.record import Json
 from agnez.render import asset_path, localise
 from agnez.server import feathers, points, rest, series, uploads
 from agnez.server import media as server_media
+from agnez.server.contract import routes
 from agnez.server.posted import Posted
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
@@ -96,6 +97,7 @@ def create_app(
     services = Services(named, {("runs", "cells"): lambda run: CellsOfRun(values, store, run)})
     feathers.install(socketio.server, services)
     rest.install(flask, services)
+    routes.install(flask, services, pages=pagination is not None)
     app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin, posted)
     _add_page(flask, hosts)
     _add_about(app, store)
@@ -192,7 +194,9 @@ def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:
             cell = app.values.get(_wanted("cell"), read(None))
             value = cell.get("value") if cell.get("type") == "html" else ""
         shown = _html(store, value)
-        theme = "dark" if request.args.get("theme") == "dark" else "light"
+        theme = request.args.get("theme", "light")
+        if theme not in ("light", "dark"):
+            raise BadValueError("?theme= is light or dark")
         address = f"{request.scheme}://{request.host}"
         html = render_template("frame.html", value=Markup(shown), theme=theme)  # hostile: the policy shuts it in
         response = Response(html)

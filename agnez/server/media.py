@@ -21,17 +21,16 @@ def install(flask: Flask, store: Store) -> None:
 
     @flask.get("/runs/<id>/media")
     def listed(id: str) -> Response:
-        name = request.args.get("name")
+        name, first, most = request.args.get("name"), _number("first", 0), _number("most", 0)
+        asked = _number("count", MOST)
         with store.open_run(id) as file:
             if name is None:
                 return json_response(list(file.album.names()))
             count = file.album.count(name)
             if "most" in request.args:
-                most = max(1, _number("most", MOST))
-                found = [_item(place, each) for place, each in file.album.spread(name, most)]
+                found = [_item(place, each) for place, each in file.album.spread(name, max(1, most))]
             else:
-                first = _number("first", 0)
-                page = file.album.page(name, first, _number("count", MOST))
+                page = file.album.page(name, first, asked)
                 found = [_item(place, each) for place, each in enumerate(page, first)]
         answer: Json = {"count": count, "items": found}
         return json_response(answer)

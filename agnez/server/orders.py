@@ -16,15 +16,15 @@ from agnez.wire import dump, read_progress
 LARGEST_CONFIG = 1_000_000
 """Bytes of JSON that a run's configuration may have."""
 
-_LONGEST = 1000  # characters of a name or a tag
-_LONGEST_NOTES = 100_000
-_MOST = 1000  # tags, axes, problems
-_LATEST = 2**53
-_STATES = ("running", "finished", "failed", "interrupted")
+LONGEST = 1000  # characters of a name or a tag
+LONGEST_NOTES = 100_000
+MOST = 1000  # tags, axes, problems
+LATEST = 2**53
+STATES = ("running", "finished", "failed", "interrupted")
 _EDITED = ("name", "tags", "notes", "archived")
 _TOLD = ("state", "reason", "ended", "progress", "axes", "problems", "dropped")
 _MADE = ("project", "name", "config", "tags", "notes", "_id", "created", "axes", "forked_from")
-_COUNTS = ("epoch", "epochs", "step", "steps_per_epoch")
+COUNTS = ("epoch", "epochs", "step", "steps_per_epoch")
 
 
 def read_run(data: Json, new_name: Callable[[str], str]) -> RunInfo:
@@ -48,7 +48,7 @@ def read_run(data: Json, new_name: Callable[[str], str]) -> RunInfo:
         created=_time("created", given["created"]) if "created" in given else time.time_ns() // 1000,
         config=_config(given.get("config", {})),
         tags=_texts("tags", given.get("tags", [])),
-        notes=_text("notes", given.get("notes", ""), most=_LONGEST_NOTES, least=0),
+        notes=_text("notes", given.get("notes", ""), most=LONGEST_NOTES, least=0),
         axes=_axes(given.get("axes", {})),
         forked_from=_fork(given.get("forked_from")),
     )
@@ -80,7 +80,7 @@ def _object(data: Json, known: tuple[str, ...], what: str) -> Mapping[str, Json]
     return data
 
 
-def _text(field: str, value: Json, *, most: int = _LONGEST, least: int = 1) -> str:
+def _text(field: str, value: Json, *, most: int = LONGEST, least: int = 1) -> str:
     if not isinstance(value, str) or not least <= len(value) <= most:
         raise BadValueError(f"{field} is a text of {least} to {most} characters")
     names.check_speakable(value, field)
@@ -88,8 +88,8 @@ def _text(field: str, value: Json, *, most: int = _LONGEST, least: int = 1) -> s
 
 
 def _texts(field: str, value: Json) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > _MOST:
-        raise BadValueError(f"{field} is an array of at most {_MOST} texts")
+    if not isinstance(value, list) or len(value) > MOST:
+        raise BadValueError(f"{field} is an array of at most {MOST} texts")
     return tuple(_text(field, each, least=0) for each in value)
 
 
@@ -100,36 +100,46 @@ def _flag(field: str, value: Json) -> bool:
 
 
 def _state(field: str, value: Json) -> str:
-    if not isinstance(value, str) or value not in _STATES:
-        raise BadValueError(f"{field} is one of {', '.join(_STATES)}")
+    if not isinstance(value, str) or value not in STATES:
+        raise BadValueError(f"{field} is one of {', '.join(STATES)}")
     return value
 
 
 def _time(field: str, value: Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST:
+    number = _integer(value)
+    if number is None or not 0 <= number <= LATEST:
         raise BadValueError(f"{field} is a whole number: microseconds since 1970")
-    return value
+    return number
 
 
 def _progress(field: str, value: Json) -> Progress:
-    if not isinstance(value, Mapping) or not all(name in _COUNTS and _is_count(each) for name, each in value.items()):
-        raise BadValueError(f"{field} is an object of {', '.join(_COUNTS)}, each a whole number from 0, or null")
-    return read_progress(dict(value))  # type: ignore[arg-type]  # counts, as was just seen
+    if not isinstance(value, Mapping) or not all(name in COUNTS and _is_count(each) for name, each in value.items()):
+        raise BadValueError(f"{field} is an object of {', '.join(COUNTS)}, each a whole number from 0, or null")
+    return read_progress({name: _integer(each) for name, each in value.items()})
 
 
 def _is_count(value: Json) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST)
+    number = _integer(value)
+    return value is None or (number is not None and 0 <= number <= LATEST)
 
 
 def _count(field: str, value: Json) -> int:
-    if value is None or not _is_count(value):
+    number = _integer(value)
+    if number is None or not 0 <= number <= LATEST:
         raise BadValueError(f"{field} is a whole number from 0")
-    return int(value)  # type: ignore[arg-type]  # likewise
+    return number
+
+
+def _integer(value: Json) -> int | None:
+    """Return a whole number; some languages write each as 3.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _axes(value: Json) -> dict[str, str]:
-    if not isinstance(value, Mapping) or len(value) > _MOST:
-        raise BadValueError(f"axes is an object that maps at most {_MOST} patterns of metrics to a metric")
+    if not isinstance(value, Mapping) or len(value) > MOST:
+        raise BadValueError(f"axes is an object that maps at most {MOST} patterns of metrics to a metric")
     return {_text("axes", pattern): _text("axes", axis) for pattern, axis in value.items()}
 
 
@@ -154,15 +164,16 @@ def _fork(value: Json) -> tuple[str, int] | None:
 
 
 def _whole(value: Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LATEST:
+    number = _integer(value)
+    if number is None or abs(number) > LATEST:
         raise BadValueError("a step is a whole number")
-    return value
+    return number
 
 
 _READERS: Mapping[str, Callable[[str, Json], Any]] = {
     "name": _text,
     "tags": _texts,
-    "notes": lambda field, value: _text(field, value, most=_LONGEST_NOTES, least=0),
+    "notes": lambda field, value: _text(field, value, most=LONGEST_NOTES, least=0),
     "archived": _flag,
     "state": _state,
     "reason": lambda field, value: None if value is None else _text(field, value, least=0),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from agnez.errors import NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
 from agnez.server import orders
 from agnez.server.posted import Posted
-from agnez.server.service import MethodNotAllowedError, Pagination, one, page
+from agnez.server.service import Method, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Store
 from agnez.store.catalog import project_record
 from agnez.store.life import posted as posted_info
@@ -20,6 +21,9 @@ from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_re
 
 class Records:
     """Serve records that are made at each call: `every` makes those that a query may concern."""
+
+    of_all: ClassVar[tuple[Method, ...]] = ("find",)
+    of_one: ClassVar[tuple[Method, ...]] = ("get",)
 
     def __init__(self, every: Callable[[Query], Iterable[Record]], pagination: Pagination | None = None) -> None:
         self._every = every
@@ -46,6 +50,9 @@ class Runs(Records):
 
     A run that is created here is a posted one: this server, or whichever serves the store, records it.
     """
+
+    of_all: ClassVar[tuple[Method, ...]] = ("find", "create")
+    of_one: ClassVar[tuple[Method, ...]] = ("get", "patch", "remove")
 
     def __init__(self, store: Store, posted: Posted, pagination: Pagination | None = None) -> None:
         # The summaries of those that do not match are not looked at.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import NoReturn
 from urllib.parse import quote, unquote
@@ -29,6 +29,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 _DRAINED = 256 * 1024 * 1024
 _VERBS: Mapping[str, Method] = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "remove"}
+_METHODS: Mapping[Method, str] = {"find": "GET", "get": "GET", **{method: verb for verb, method in _VERBS.items()}}
 
 
 class _Anything(BaseConverter):
@@ -52,11 +53,24 @@ def install(app: Flask, services: Services) -> None:
     blueprint = Blueprint("services", __name__)
     for name in services.named:
         view = partial(_answer, services, name)
-        for rule in (f"/{name}", f"/{name}/<anything:_>"):
-            blueprint.add_url_rule(rule, name, view, methods=["GET", *_VERBS])
+        for rule, methods in _rules(services, name):
+            blueprint.add_url_rule(rule, name, view, methods=[_METHODS[each] for each in methods])
     app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _error)
+
+
+def _rules(services: Services, name: str) -> Iterator[tuple[str, tuple[Method, ...]]]:
+    """Return where a service answers, and those that each of its records has, with the methods of each address."""
+    inner = services.inner(name)
+    yield f"/{name}", services.named[name].of_all
+    # Where records have addresses of their own, a slash in an id would be taken for one of those.
+    yield f"/{name}/{'<_>' if inner else '<anything:_>'}", services.named[name].of_one
+    for each in inner:
+        service = services.inside(name, "", each)
+        assert service is not None
+        yield f"/{name}/<_outer>/{each}", service.of_all
+        yield f"/{name}/<_outer>/{each}/<anything:_>", service.of_one
 
 
 def json_response(value: Json, status: int = 200) -> Response:
@@ -68,7 +82,7 @@ def json_response(value: Json, status: int = 200) -> Response:
     return response
 
 
-def _answer(services: Services, name: str, _: str = "") -> Response:
+def _answer(services: Services, name: str, **_: str) -> Response:
     service, id = _service(services, name, _rest(request))
     method = _method(request, id)
     has_data = method in ("create", "update", "patch")
@@ -166,4 +180,7 @@ def _http_error(error: HTTPException) -> Response:
 def _error(error: Exception) -> Response:
     body = error_object(error)
     code = body["code"]
-    return json_response(body, code if isinstance(code, int) else 500)
+    response = json_response(body, code if isinstance(code, int) else 500)
+    if isinstance(error, MethodNotAllowedError) and request.url_rule is not None:
+        response.headers["Allow"] = ", ".join(sorted((request.url_rule.methods or set()) - {request.method}))
+    return response

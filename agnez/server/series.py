@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import MultiDict
@@ -19,10 +19,14 @@ from agnez.store import cursor as cursors
 from agnez.store.ranks import AGGREGATES
 from agnez.store.reader import Rank, RunReader, Wish
 
-_POINTS = range(10, 1_000_001)
-_COUNTS = range(1_000_000)
-_OCTETS = "application/octet-stream"
-_MOST_RUNS = 200
+POINTS = range(10, 1_000_001)
+"""How many points of a series may be asked for."""
+
+COUNTS = range(1_000_000)
+OCTETS = "application/octet-stream"
+MOST_RUNS = 200
+"""Runs whose series one answer has."""
+
 _PAST = ("metric", "max", "after", "first")
 _PART = ("metric", "max", "x", "from", "to", "rank", "branch")
 
@@ -32,25 +36,26 @@ def install(flask: Flask, store: Store) -> None:
 
     @flask.get("/runs/<id>/series")
     def series(id: str) -> Response:
+        asked = _read(request.args)
         with RunReader(store, id) as reader:
-            return _response(_message(reader, request.args))
+            return _response(_message(reader, asked))
 
     @flask.get("/series")
     def series_of_runs() -> Response:
         runs = request.args.getlist("run")
-        if not 0 < len(runs) <= _MOST_RUNS:
-            raise BadValueError(f"?run= names runs, from 1 to {_MOST_RUNS} of them")
+        if not 0 < len(runs) <= MOST_RUNS:
+            raise BadValueError(f"?run= names runs, from 1 to {MOST_RUNS} of them")
         asked = MultiDict((name, value) for name, value in request.args.items(multi=True) if name != "run")
-        return _response(b"".join(_messages(store, runs, asked)))
+        return _response(b"".join(_messages(store, runs, _read(asked))))
 
 
 def _response(body: bytes) -> Response:
-    response = Response(body, content_type=_OCTETS)
+    response = Response(body, content_type=OCTETS)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _messages(store: Store, runs: Iterable[str], asked: MultiDict[str, str]) -> Iterator[bytes]:
+def _messages(store: Store, runs: Iterable[str], asked: _Asked) -> Iterator[bytes]:
     """Return a points message of each run. Those that are not there are left out: they may have just been deleted."""
     for run in dict.fromkeys(runs):
         try:
@@ -60,37 +65,55 @@ def _messages(store: Store, runs: Iterable[str], asked: MultiDict[str, str]) -> 
             continue
 
 
-def _message(reader: RunReader, asked: MultiDict[str, str]) -> bytes:
-    for name in asked:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Hold what is asked of each run: the part of its series that a wish tells, or what lies past a cursor."""
+
+    metrics: list[str] | None
+    leading: int | None
+    most: int | None
+    after: str
+    rank: Rank
+    wish: Wish | None
+
+
+def _read(given: MultiDict[str, str]) -> _Asked:
+    for name in given:
         if name not in {*_PAST, *_PART}:
             raise BadValueError(f"?{name}= is not known here: there are {', '.join(dict.fromkeys(_PAST + _PART))}")
-    metrics, most = asked.getlist("metric") or None, _whole(asked, "max", _POINTS)
-    narrow = [name for name in asked if name not in _PAST]
-    if not narrow:
-        first = _whole(asked, "first", _COUNTS)
-        if metrics is None and first is not None:
-            metrics = reader.metrics()[:first]
-        page = reader.page(metrics, after=asked.get("after", cursors.START), most=most)
-        return wire.points_message(reader.id, page.cursor, page.series, decimated=page.decimated)
-    if "after" in asked:
+    narrow = [name for name in given if name not in _PAST]
+    if narrow and "after" in given:
         raise BadValueError(f"?after= and ?{narrow[0]}= do not go together: a cursor follows all of rank 0")
-    return _part(reader, asked, metrics, most)
-
-
-def _part(reader: RunReader, asked: MultiDict[str, str], metrics: list[str] | None, most: int | None) -> bytes:
-    """Return the part of some series that is asked for. Metrics that are not there are left out: they may come."""
-    rank = _rank(asked)
+    most, after = _whole(given, "max", POINTS), given.get("after", cursors.START)
+    cursors.read(after)
     wish = Wish(
-        x=asked.get("x"),
-        branch=_whole(asked, "branch", _COUNTS),
+        x=given.get("x"),
+        branch=_whole(given, "branch", COUNTS),
         most=most,
-        first=_number(asked, "from"),
-        last=_number(asked, "to"),
+        first=_number(given, "from"),
+        last=_number(given, "to"),
     )
+    metrics, leading = given.getlist("metric") or None, _whole(given, "first", COUNTS)
+    return _Asked(metrics, leading, most, after, _rank(given), wish if narrow else None)
+
+
+def _message(reader: RunReader, asked: _Asked) -> bytes:
+    metrics = asked.metrics
+    if metrics is None and asked.leading is not None:
+        metrics = reader.metrics()[: asked.leading]
+    if asked.wish is not None:
+        return _part(reader, asked.wish, metrics, asked.rank)
+    page = reader.page(metrics, after=asked.after, most=asked.most)
+    return wire.points_message(reader.id, page.cursor, page.series, decimated=page.decimated)
+
+
+def _part(reader: RunReader, wish: Wish, metrics: list[str] | None, rank: Rank) -> bytes:
+    """Return the part of some series that is asked for. Metrics that are not there are left out: they may come."""
     known = _known(reader, rank)
     cursor = reader.cursor()
-    found = [reader.series(each, rank=rank, wish=wish) for each in (metrics or known) if each in known]
-    return wire.points_message(reader.id, cursor, list(map(_sent, found)), decimated=most is not None)
+    wanted = known if metrics is None else metrics
+    found = [reader.series(each, rank=rank, wish=wish) for each in wanted if each in known]
+    return wire.points_message(reader.id, cursor, list(map(_sent, found)), decimated=wish.most is not None)
 
 
 def _known(reader: RunReader, rank: Rank) -> Iterable[str]:

@@ -7,8 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Literal, Protocol, TypeGuard, get_args, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeGuard, get_args
 
 from agnez.errors import AgnezError, BadValueError, ConflictError, NotFoundError
 from agnez.query import Query, Record
@@ -49,6 +48,12 @@ class Call:
 class Service(Protocol):
     """Answer questions about records."""
 
+    of_all: ClassVar[tuple[Method, ...]]
+    """What it answers to without an id, if only by saying that one is missing."""
+
+    of_one: ClassVar[tuple[Method, ...]]
+    """What it does with the record of an id."""
+
     def find(self, query: Query) -> Json:
         """Return the records that match."""
 
@@ -56,7 +61,6 @@ class Service(Protocol):
         """Return one record, if it matches."""
 
 
-@runtime_checkable
 class WritableService(Service, Protocol):
     """Change records, too. `id` None means all that match."""
 
@@ -73,13 +77,8 @@ class WritableService(Service, Protocol):
         """Remove a record, and return it."""
 
 
-@cache
-def _writes(kind: type) -> bool:
-    return issubclass(kind, WritableService)  # which takes longer than a call
-
-
 def _is_writable(service: Service) -> TypeGuard[WritableService]:
-    return _writes(type(service))
+    return "remove" in service.of_one
 
 
 def perform(service: Service, call: Call) -> Json:
@@ -124,6 +123,10 @@ class Services:
         if len(parts) == 3:
             return self.inside(parts[0], parts[1], parts[2])
         return self.named.get("/".join(parts))
+
+    def inner(self, name: str) -> list[str]:
+        """Return which services each record of the service `name` has."""
+        return [inner for outer, inner in self._nested if outer == name]
 
     def inside(self, name: str, id: str, inner: str) -> Service | None:
         """Return the service `inner` of one record of the service `name`, if it has such a one."""

@@ -26,10 +26,10 @@ KINDS = ("img", "images", "video", "audio", "text", "table", "histogram", "html"
 """Types of the cells that show media."""
 
 _TYPES = {type.partition(";")[0]: kind for kind, type in media.CONTENT_TYPES.items()}
-_TEXTS = ("md", "json", "html")
+TEXTS = ("md", "json", "html")
 _MOST_FRAMES = 1000
-_MOST_MEDIA = 1000
-_LONGEST_CAPTION = 10_000
+MOST_MEDIA = 1000
+LONGEST_CAPTION = 10_000
 
 
 def install(flask: Flask, store: Store, posted: Posted) -> None:
@@ -60,7 +60,7 @@ def check(content: bytes, kind: str) -> None:
     Raises:
         BadValueError: it is another, damaged, or unpacks to too much.
     """
-    if kind in _TEXTS:
+    if kind in TEXTS:
         _check_text(content, kind)
         return
     found = kind_of(content)
@@ -118,8 +118,8 @@ def _media(body: bytes) -> list[Medium]:
     except (ValueError, RecursionError) as error:
         raise BadValueError(f"The body is not JSON: {error}") from error
     each = given if isinstance(given, list) else [given]
-    if len(each) > _MOST_MEDIA:
-        raise BadValueError(f"a body may tell of {_MOST_MEDIA} media; this one tells of {len(each)}")
+    if len(each) > MOST_MEDIA:
+        raise BadValueError(f"a body may tell of {MOST_MEDIA} media; this one tells of {len(each)}")
     check_depth(each)
     return [_medium(one) for one in each]
 
@@ -133,7 +133,7 @@ def _medium(given: Json) -> Medium:
     posting.check_name(name)
     if not isinstance(kind, str) or kind not in KINDS:
         raise BadValueError(f"a medium's type is one of {', '.join(KINDS)}")
-    if not isinstance(caption, str) or len(caption) > _LONGEST_CAPTION:
-        raise BadValueError(f"a medium's caption is a text of at most {_LONGEST_CAPTION} characters")
+    if not isinstance(caption, str) or len(caption) > LONGEST_CAPTION:
+        raise BadValueError(f"a medium's caption is a text of at most {LONGEST_CAPTION} characters")
     moment = posting.read_time(given["time"]) if "time" in given else time.time_ns() // 1000
     return Medium(name, kind, posting.read_step(given["step"]), moment, given["value"], caption)

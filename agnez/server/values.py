@@ -7,12 +7,12 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Self
+from typing import ClassVar, Self
 
 from agnez.errors import BadValueError, NotFoundError, StoreError
 from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.service import Announce, MethodNotAllowedError, Pagination, one, page
+from agnez.server.service import Announce, Method, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Cells, Store
 from agnez.store.held import HeldCells
 from agnez.wire import dump
@@ -32,6 +32,9 @@ class Values:
     A cell that is named `<run id>.<word>` rests in the file of that run, any other one in the file of the loose cells.
     `origin` marks in the store who wrote. `multi` lets calls without an id, and arrays, through.
     """
+
+    of_all: ClassVar[tuple[Method, ...]] = ("find", "create", "update", "patch", "remove")
+    of_one: ClassVar[tuple[Method, ...]] = ("get", "update", "patch", "remove")
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class Values:
         """Return a record with an id: its own, or a new one, by which a cell of a run rests with that run."""
         fields = _object(data)
         id = fields.pop("_id", None)
-        if id is None:
+        if id is None or id == "":  # no address could name it
             id = uuid.uuid4().hex
             owned = f"{fields.get('run')}.{id}"
             id = owned if self._store.run_of_cell(owned) else id
@@ -197,6 +200,9 @@ class Values:
 
 class CellsOfRun:
     """Serve the cells of one run: `values` with `run` in each query, and in what is created."""
+
+    of_all: ClassVar[tuple[Method, ...]] = Values.of_all
+    of_one: ClassVar[tuple[Method, ...]] = Values.of_one
 
     def __init__(self, values: Values, store: Store, run: str) -> None:
         self._values = values

@@ -92,7 +92,7 @@ def test_packets_are_those_of_the_wire_page(server: Served) -> None:
         (["create", "values", {"_id": "\ud800"}, {}], "BadRequest"),
         (["create", "values", {"a": b"bytes"}, {}], "BadRequest"),
         (["create", "values", {}, {}, {}], "BadRequest"),
-        (["create", "runs", {}, {}], "MethodNotAllowed"),
+        (["create", "projects", {}, {}], "MethodNotAllowed"),
         (["update", "values", None, {}, {}], "BadRequest"),
         (["update", "values", "a"], "BadRequest"),
         (["patch", "values", "a", {}, {}, {}], "BadRequest"),

@@ -1,0 +1,64 @@
+"""The OpenAPI document against the server that it speaks of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from serving import Served, add_run
+
+from agnez.server.app import create_app
+from agnez.store import Store
+
+EXCEPTIONS = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
+
+INTERNAL = {
+    "/": "the page",
+    "/assets/<path:name>": "what the page is made of",
+    "/<path:name>": "the user's files, with --static",
+}
+"""Addresses that no program is meant to ask."""
+
+
+@pytest.mark.slow
+def test_the_server_does_just_what_the_document_says(server: Served, store: Store, tmp_path: Path) -> None:
+    add_run(store)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", EXCEPTIONS]
+    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "10", "--warnings", "off", "--no-color"]
+    done = subprocess.run(
+        [*command, "run", f"{server.url}/openapi.json", *told],
+        cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    paths = server.call("GET", "/openapi.json").json()["paths"]
+    asked = sum(map(len, paths.values())) - 1  # the document itself is read, not tested
+    assert f"Tested: {asked}\n" in done.stdout, done.stdout
+
+
+def test_every_address_is_in_the_document_or_is_internal(store: Store, tmp_path: Path) -> None:
+    app = create_app(store, static=tmp_path)
+    paths = app.flask.test_client().get("/openapi.json", base_url="http://localhost").json["paths"]  # type: ignore[index]
+    told = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    served = {
+        (method, _template(rule.rule))
+        for rule in app.flask.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+        if rule.rule not in INTERNAL
+    }
+    assert served - told == {("PUT", "/values"), ("PUT", "/runs/{id}/cells")}, "those answer that an id is missing"
+    assert told - served == set()
+
+
+def _template(rule: str) -> str:
+    nested = "<_outer>" in rule
+    rule = rule.replace("<_outer>", "{id}").replace("<anything:_>", "{record}" if nested else "{id}")
+    return rule.replace("<_>", "{id}").replace("<", "{").replace(">", "}")
