@@ -217,6 +217,23 @@ export async function countLooseCells(): Promise<number> {
   return wire.readLooseCells(await (await get("/about")).json());
 }
 
+/** Read some of what was logged under a name: `count` from a place on, or so many spread over all. */
+export async function readMedia(run: string, name: string, part: { first: number; count: number } | { most: number }): Promise<wire.MediaPage> {
+  const query = new URLSearchParams({ name });
+  for (const [key, value] of Object.entries(part)) query.set(key, String(value));
+  return wire.readMedia(await (await get(`/runs/${encodeURIComponent(run)}/media?${query.toString()}`)).json());
+}
+
+/** Read the text of a file of media. */
+export async function readFile(address: string): Promise<string> {
+  return (await get(pictureAddress(address, 0))).text();
+}
+
+/** Name the address of the document that a file of media is shown as. */
+export function documentAddress(src: string, theme: string): string {
+  return `/frame?${new URLSearchParams({ src, theme }).toString()}`;
+}
+
 /** Name the address of an html cell's document. `version` makes a new address of a new value. */
 export function frameAddress(cell: string, theme: string, version: string): string {
   return `/frame?${new URLSearchParams({ cell, theme, v: version }).toString()}`;

@@ -64,11 +64,29 @@ export interface Cell {
   readonly layout: number;
   /** What was written at steps of a chart. */
   readonly notes: readonly Note[];
+  /** The name that this cell's values were logged under, step by step; null where it has only the one it shows. */
+  readonly media: string | null;
+  /** The step of the value that the cell has, and how many there are. */
+  readonly step: number | null;
+  readonly count: number;
 }
 
 export interface Note {
   readonly step: number;
   readonly text: string;
+}
+
+/** What was logged under a name at a step; `place` counts from 0. */
+export interface Medium {
+  readonly place: number;
+  readonly step: number | null;
+  readonly value: unknown;
+  readonly caption: string;
+}
+
+export interface MediaPage {
+  readonly count: number;
+  readonly items: readonly Medium[];
 }
 
 export interface CellsChange {
@@ -262,6 +280,9 @@ export function readCell(value: unknown): Cell {
     hidden: record["hidden"] === true,
     layout: numberOr(record, "layout", 0),
     notes: readNotes(record["notes"]),
+    media: textOr(record, "media", null),
+    step: numberOr(record, "step", null),
+    count: numberOr(record, "count", 0),
   };
 }
 
@@ -288,6 +309,23 @@ function readNotes(value: unknown): Note[] {
   const isNote = (each: unknown): each is Note =>
     typeof each === "object" && each !== null && "step" in each && "text" in each && typeof each.step === "number" && typeof each.text === "string";
   return Array.isArray(value) ? value.filter(isNote).map(({ step, text }) => ({ step, text })) : [];
+}
+
+/** Read a page of what was logged under a name. */
+export function readMedia(value: unknown): MediaPage {
+  const record = fields(value, "media");
+  return {
+    count: number(record, "count"),
+    items: list(record["items"], "items").map((each) => {
+      const item = fields(each, "an item");
+      return {
+        place: number(item, "place"),
+        step: numberOr(item, "step", null),
+        value: item["value"],
+        caption: textOr(item, "caption", ""),
+      };
+    }),
+  };
 }
 
 function span(record: Fields, key: string): number {

@@ -1,10 +1,12 @@
 /** A sandboxed document in a cell that is changed without a flicker: drawn hidden, swapped, the old one removed. */
 
-import { frameAddress } from "../network";
+import { documentAddress, frameAddress } from "../network";
 import type { Theme } from "../state/theme.svelte";
 
 export interface Wish {
   readonly cell: string;
+  /** The file that the document is made of; null where it is the cell's own value. */
+  readonly src: string | null;
   readonly version: string;
   readonly theme: Theme;
   readonly title: string;
@@ -56,7 +58,7 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     frame.setAttribute("sandbox", "allow-scripts");
     frame.title = wish.title;
     frame.style.visibility = "hidden";
-    frame.src = frameAddress(wish.cell, wish.theme, wish.version);
+    frame.src = wish.src === null ? frameAddress(wish.cell, wish.theme, wish.version) : documentAddress(wish.src, wish.theme);
     const begun: Load = { wish, frame, timer: setTimeout(() => giveUp(begun), GIVE_UP_MS) };
     load = begun;
     frame.addEventListener("load", () => {
