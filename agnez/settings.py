@@ -18,7 +18,8 @@ class Settings:
 
     `directory` is where the store rests; `port` the first port to try; `ci` tells an automated build; `display` tells
     that a window can open; `ssh` is `user@host` of this machine when the session came by ssh, else None. `token` is
-    shown to servers that ask for one.
+    what a server on this machine asks for, and what is shown to servers that ask for one, `read_token` what a server
+    here asks of those who only look.
     """
 
     directory: Path
@@ -27,6 +28,7 @@ class Settings:
     display: bool
     ssh: str | None
     token: str | None = None
+    read_token: str | None = None
 
 
 def read(directory: str | os.PathLike[str] | None = None, port: int | None = None) -> Settings:
@@ -43,6 +45,7 @@ def read(directory: str | os.PathLike[str] | None = None, port: int | None = Non
         display=_has_display(),
         ssh=_ssh_target(),
         token=environ.get("AGNEZ_TOKEN") or None,
+        read_token=environ.get("AGNEZ_READ_TOKEN") or None,
     )
 
 

@@ -4,7 +4,7 @@ import { defineConfig } from "vite";
 // The shell of the page is a Flask template, so the entry is the script itself; the manifest tells Flask the hashed names.
 export default defineConfig({
   plugins: [svelte()],
-  base: "/assets/",
+  base: "./",
   publicDir: false,
   build: {
     outDir: "../agnez/server/assets",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from agnez import settings
 from agnez.cli.store import DIRECTORY
 from agnez.errors import PortError
+
+if TYPE_CHECKING:
+    from agnez.server.standalone import Standing
 
 
 def _pages(text: str) -> tuple[int, int]:
@@ -35,35 +39,71 @@ def _pages(text: str) -> tuple[int, int]:
     help="A folder whose files are served too, so that ./images/x.gif resolves.",
 )
 @click.option("--open/--no-open", "open_browser", default=False, help="Open a tab in the browser.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; elsewhere a token is asked for.")
+@click.option(
+    "--token",
+    is_flag=False,
+    flag_value="make",
+    help="Ask for this token; without a value, one is made. AGNEZ_TOKEN is not seen in the list of processes.",
+)
+@click.option("--read-token", help="The token of those who may only look; else one is made. Or AGNEZ_READ_TOKEN.")
+@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A further name of this server.")
+@click.option("--allow-origin", "origins", multiple=True, metavar="URL", help="A page elsewhere that may use it.")
+@click.option("--certfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Serve TLS with it.")
+@click.option("--keyfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The certificate's key.")
+@click.option("--base-url", "base", default="", metavar="/PATH", help="What stands before all addresses.")
+@click.option("--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS", help="Whose X-Forwarded-… to believe.")
 def server(
     directory: Path | None,
     port: int | None,
     paginate: tuple[int, int] | None,
     static: Path | None,
     open_browser: bool,
+    **exposure: Any,
 ) -> None:
     """Serve everything that was recorded, and what is being recorded now, until Ctrl-C."""
+    from agnez.server import standalone, tls
     from agnez.server.embed import Serving
     from agnez.server.service import Pagination
-    from agnez.server.tab import open_tab
+    from agnez.server.tab import link, open_tab
     from agnez.store import Store
 
     here = settings.read(directory, port)
+    certificate, key = exposure.pop("certfile"), exposure.pop("keyfile")
+    exposure["token"] = exposure["token"] or here.token
+    exposure["read_token"] = exposure["read_token"] or here.read_token
     store = Store(here.directory)
-    listener = _listen(here.port, exactly=port is not None)
-    serving = Serving(store, listener, static=static, pagination=Pagination(*paginate) if paginate else None)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    standing = standalone.stand(standalone.Wishes(**exposure), store.id)
+    engine = standalone.pick_engine()
+    context = tls.read_context(certificate, key, engine.tls) if certificate is not None else None
+    listener = _listen(here.port, exposure["host"], exactly=port is not None)
+    pagination = Pagination(*paginate) if paginate else None
+    options = {"static": static, "pagination": pagination, "reach": standing.reach}
+    serving = Serving(store, listener, engine=engine, tls=context, **options)
+    number = listener.getsockname()[1]
+    url = f"http{'s' if context else ''}://{standing.name}:{number}{standing.reach.base}/"
     serving.start()
-    click.echo(f"agnez: the dashboard is at {url} (store {here.directory}); Ctrl-C ends it")
-    if here.ssh is not None:
-        number = url.rstrip("/").rpartition(":")[2]
-        click.echo(f"agnez: on your own machine: ssh -L {number}:127.0.0.1:{number} {here.ssh}")
+    click.echo(f"agnez: the dashboard is at {link(url, standing.full)} (store {here.directory}); Ctrl-C ends it")
+    _say_more(standing, url, here, number, secured=context is not None)
     if open_browser:
-        open_tab(url, here, unless=serving.wait_for_page)
+        open_tab(link(url, standing.full), here, unless=serving.wait_for_page)
     try:
         serving.wait()
     except KeyboardInterrupt:
         serving.stop(goodbye=0.5)
+
+
+def _say_more(standing: Standing, url: str, here: settings.Settings, number: int, *, secured: bool) -> None:
+    from agnez.server.tab import link
+
+    if standing.reading is not None:
+        click.echo(f"agnez: to look only: {link(url, standing.reading)}")
+    if standing.reach.numeric and not secured:
+        click.echo("agnez: what is sent can be read on its way: give --certfile, or listen here and come by ssh -L")
+    if standing.reach.numeric and find_spec("gevent") is None:
+        click.echo("agnez: for more than some fifty viewers: pip install 'agnez[server]'")
+    if here.ssh is not None and not standing.reach.numeric:
+        click.echo(f"agnez: on your own machine: ssh -L {number}:127.0.0.1:{number} {here.ssh}")
 
 
 @click.command()
@@ -105,11 +145,11 @@ def demo(
         click.echo("")
 
 
-def _listen(first: int, *, exactly: bool) -> socket.socket:
+def _listen(first: int, host: str, *, exactly: bool) -> socket.socket:
     from agnez.server import ports
 
     for port in [first] if exactly else ports.candidates(first):
-        listener = ports.listen(port)
+        listener = ports.listen(port, host)
         if listener is not None:
             return listener
     if ports.ask(first) is not None:

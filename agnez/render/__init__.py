@@ -5,7 +5,7 @@ Importing this package is cheap: matplotlib and mpld3 are imported when the firs
 
 from __future__ import annotations
 
-from agnez.render.assets import asset_path, localise
+from agnez.render.assets import asset_path, localise, relative
 from agnez.render.curves import Curves, Line, Role
 from agnez.render.freeze import FrozenFigure, freeze, is_figure
 from agnez.render.html import figure_html, figure_png_html
@@ -28,5 +28,6 @@ __all__ = [
     "freeze",
     "is_figure",
     "localise",
+    "relative",
     "render_job",
 ]

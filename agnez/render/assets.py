@@ -11,6 +11,7 @@ MPLD3 = "mpld3.js"
 
 _HOSTS = r"https?:(?P<slashes>\\?/\\?/)(?:(?:www\.)?d3js\.org|mpld3\.github\.io|(?:www\.)?mpld3\.github\.com)"
 _REMOTE = re.compile(_HOSTS + r"""(?:\\?/[\w.-]+)*?\\?/(?P<name>d3|mpld3)(?P<version>[\w.-]*)""", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"""(?P<quote>["'])(?P<address>\\?/assets\\?/mpld3\\?/)""")
 
 
 def asset_path(name: str) -> Path | None:
@@ -42,3 +43,12 @@ def _local(match: re.Match[str]) -> str:
         name = name.removesuffix(".js")
     address = ADDRESS + name
     return address.replace("/", "\\/") if "\\" in match["slashes"] else address
+
+
+def relative(html: str) -> str:
+    r"""Let HTML load its scripts beside the document that it stands in, under whatever prefix that is.
+
+    >>> relative('<script src="/assets/mpld3/mpld3.js"></script>')
+    '<script src="./assets/mpld3/mpld3.js"></script>'
+    """
+    return _ABSOLUTE.sub(r"\g<quote>.\g<address>", html)

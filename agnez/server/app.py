@@ -23,15 +23,21 @@ from agnez._version import __version__
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
-from agnez.render import asset_path, localise
+from agnez.render import asset_path, localise, relative
 from agnez.server import feathers, points, rest, series, uploads
 from agnez.server import media as server_media
 from agnez.server.contract import routes
+from agnez.server.door import Door
+from agnez.server.engine import Engine
+from agnez.server.forwarded import Forwarded
 from agnez.server.posted import Posted
+from agnez.server.reach import Reach
 from agnez.server.records import Runs, findings, projects
 from agnez.server.rest import json_response
 from agnez.server.security import MPLD3, Gate, frame_policy, page_policy
 from agnez.server.service import Announce, Pagination, Service, Services
+from agnez.server.threads import Threads
+from agnez.server.tokens import Tokens
 from agnez.server.values import CellsOfRun, Values
 from agnez.server.viewers import Viewers
 from agnez.store import Store, media
@@ -64,6 +70,8 @@ class Application:
     sockets: Viewers
     origin: str
     posted: Posted
+    engine: Engine
+    tokens: Tokens | None
     viewers: Callable[[], int] = lambda: 0
 
 
@@ -71,20 +79,24 @@ def create_app(
     store: Store,
     *,
     static: Path | None = None,
-    hosts: Sequence[str] = (),
+    reach: Reach | None = None,
+    engine: Engine | None = None,
     pagination: Pagination | None = None,
     multi: bool = True,
 ) -> Application:
     """Build the server of a store.
 
-    `static` is a folder whose files are served where nothing else answers; `hosts` are the names, beside the
-    loopback's, under which the server may be called. `pagination` has `find` of every service answer in pages, and
-    `multi` off refuses changes of many cells at once.
+    `static` is a folder whose files are served where nothing else answers; `reach` tells from where the server may be
+    called, by default from this machine; `engine` is what it will run on, by default threads. `pagination` has `find`
+    of every service answer in pages, and `multi` off refuses changes of many cells at once.
     """
     flask = Flask("agnez.server", static_folder=None, template_folder=str(files("agnez.templates")))
-    socketio = _sockets(flask)
+    reach, engine = reach or Reach(), engine or Threads()
+    hosts = reach.hosts
+    flask.wsgi_app = engine.aside(flask.wsgi_app)  # type: ignore[method-assign,assignment]  # the sockets come before
+    socketio = _sockets(flask, engine)
     origin = f"server-{uuid.uuid4().hex}"
-    viewers = Viewers(socketio.server, largest=rest.LARGEST_BODY)
+    viewers = Viewers(socketio.server, engine, largest=rest.LARGEST_BODY)
     announce = feathers.announcer(viewers)
     values = Values(store, announce, origin, pagination=pagination, multi=multi)
     posted = Posted(store)
@@ -95,10 +107,13 @@ def create_app(
         "findings": findings(store, pagination),
     }
     services = Services(named, {("runs", "cells"): lambda run: CellsOfRun(values, store, run)})
-    feathers.install(socketio.server, services)
+    feathers.install(socketio.server, services, engine, reach.tokens)
     rest.install(flask, services)
     routes.install(flask, services, pages=pagination is not None)
-    app = Application(flask, socketio, values, Gate(flask.wsgi_app, hosts), announce, viewers, origin, posted)
+    door = Door(flask.wsgi_app, reach.tokens, viewers.has_room)
+    gate = Gate(door, hosts, numeric=reach.numeric, origins=reach.origins)
+    wsgi = Forwarded(gate, reach.base, reach.proxies)
+    app = Application(flask, socketio, values, wsgi, announce, viewers, origin, posted, engine, reach.tokens)
     _add_page(flask, hosts)
     _add_about(app, store)
     _add_frame(app, store, hosts)
@@ -111,12 +126,12 @@ def create_app(
     return app
 
 
-def _sockets(flask: Flask) -> SocketIO:
+def _sockets(flask: Flask, engine: Engine) -> SocketIO:
     quiet = logging.getLogger("agnez.server.sockets")
     quiet.setLevel(logging.WARNING)  # below, python-engineio logs every packet
     return SocketIO(
         flask,
-        async_mode="threading",
+        async_mode=engine.mode,
         async_handlers=False,  # calls of one socket start in the order they were sent
         cors_allowed_origins=[],  # no check of its own: the gate has done it
         max_http_buffer_size=rest.LARGEST_BODY,
@@ -157,7 +172,7 @@ def _entry() -> tuple[str, list[str]] | None:
     try:
         manifest = json.loads((_ASSETS / _MANIFEST).read_text("utf-8"))
         entry = next(chunk for chunk in manifest.values() if chunk.get("isEntry"))
-        return f"/assets/{entry['file']}", [f"/assets/{style}" for style in entry.get("css", [])]
+        return f"./assets/{entry['file']}", [f"./assets/{style}" for style in entry.get("css", [])]
     except (OSError, ValueError, KeyError, StopIteration):
         return None
 
@@ -193,11 +208,11 @@ def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:
         else:
             cell = app.values.get(_wanted("cell"), read(None))
             value = cell.get("value") if cell.get("type") == "html" else ""
-        shown = _html(store, value)
+        shown = relative(_html(store, value))
         theme = request.args.get("theme", "light")
         if theme not in ("light", "dark"):
             raise BadValueError("?theme= is light or dark")
-        address = f"{request.scheme}://{request.host}"
+        address = f"{request.scheme}://{request.host}{request.script_root}"
         html = render_template("frame.html", value=Markup(shown), theme=theme)  # hostile: the policy shuts it in
         response = Response(html)
         response.headers["Content-Security-Policy"] = frame_policy(address, hosts)

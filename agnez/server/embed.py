@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from werkzeug.serving import ThreadedWSGIServer
 
 from agnez.errors import PortError
 from agnez.notice import say
 from agnez.server import ports
-from agnez.server.handler import Handler
-from agnez.server.tab import open_tab
+from agnez.server.engine import Engine, Listening
+from agnez.server.reach import Reach
+from agnez.server.tab import link, open_tab
+from agnez.server.threads import Threads
+from agnez.server.tokens import Tokens
 from agnez.settings import Settings
 from agnez.store import Store
 
@@ -35,6 +38,8 @@ class Embedded:
         self._store = store
         self._settings = settings
         self._open_browser = open_browser
+        tokens = Tokens(settings.token, settings.read_token, salt=store.id) if settings.token else None
+        self._reach = Reach(tokens=tokens)
         self._serving: Serving | None = None
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
@@ -73,7 +78,7 @@ class Embedded:
                 taken = "" if port == first else f"port {first} is taken; "
                 self._say_address(f"{taken}the dashboard is at {self.url}")
                 return
-            about = ports.ask(port) if time.monotonic() < deadline else None
+            about = ports.ask(port, self._settings.token) if time.monotonic() < deadline else None
             if about is not None and about.get("store") == self._store.id:
                 self._join(port, int(about.get("viewers") or 0))
                 return
@@ -81,16 +86,16 @@ class Embedded:
 
     def _serve(self, listener: socket.socket, port: int) -> None:
         self.url = f"http://{ports.HOST}:{port}/"
-        self._serving = Serving(self._store, listener)
+        self._serving = Serving(self._store, listener, reach=self._reach)
         self._serving.start()
         if self._open_browser:
-            open_tab(self.url, self._settings, unless=self._serving.wait_for_page)
+            open_tab(link(self.url, self._settings.token), self._settings, unless=self._serving.wait_for_page)
 
     def _join(self, port: int, viewers: int) -> None:
         self.url = f"http://{ports.HOST}:{port}/"
         self._say_address(f"the run joins the dashboard at {self.url}")
         if self._open_browser and not viewers:
-            open_tab(self.url, self._settings)
+            open_tab(link(self.url, self._settings.token), self._settings)
         self._watch = threading.Thread(target=self._take_over, args=(port,), name="agnez-port", daemon=True)
         self._watch.start()
 
@@ -103,7 +108,7 @@ class Embedded:
                 say(f"{error}; the run is recorded, and `agnez server` shows it")
                 return
             if listener is not None:
-                self._serving = Serving(self._store, listener)
+                self._serving = Serving(self._store, listener, reach=self._reach)
                 self._serving.start()
                 return
 
@@ -117,16 +122,27 @@ class Embedded:
 class Serving:
     """Serve a store on a socket that listens already. The libraries it needs are imported on its own thread."""
 
-    def __init__(self, store: Store, listener: socket.socket, **options: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: socket.socket,
+        *,
+        engine: Callable[[], Engine] = Threads,
+        tls: ssl.SSLContext | None = None,
+        **options: Any,
+    ) -> None:
+        """`engine` makes what the server runs on; `options` are those of `create_app`."""
         self._store = store
         self._listener = listener
+        self._make_engine = engine
+        self._tls = tls
         self._options = options
         self._ready = threading.Event()
         self._failed: BaseException | None = None
         self._follower: Follower | None = None  # this and the next three are there once it is ready
         self._app: Application | None = None
         self._live: Live | None = None
-        self._server: Server | None = None
+        self._server: Listening | None = None
         self._thread = threading.Thread(target=self._work, name="agnez-server", daemon=True)
         # Whoever ignores the close of its socket must not hold up the end of a training script. This thread waits for
         # that end from the beginning: while Python shuts down, none can be started.
@@ -181,20 +197,19 @@ class Serving:
         self._ready.set()
         server.serve_forever(poll_interval=0.1)
 
-    def _build(self) -> Server:
+    def _build(self) -> Listening:
         from agnez.server.app import create_app
         from agnez.server.follower import Follower
         from agnez.server.live import Live
 
-        app = create_app(self._store, **self._options)
-        live = Live(app.socketio, app.announce)
+        engine = self._make_engine()
+        app = create_app(self._store, engine=engine, **self._options)
+        live = Live(app.socketio, app.announce, engine, app.tokens)
         app.socketio.on_namespace(live)
         follower = Follower(self._store, live, app.origin, app.values.announcing)
         live.wake = follower.welcome
         app.viewers = live.count
-        host, port = self._listener.getsockname()[:2]
-        server = Server(host, port, app.wsgi, Handler, fd=self._listener.fileno())
-        ports.close_in_children(server.socket)
+        server = engine.listen(self._listener, app.wsgi, self._tls)
         self._listener.close()  # the server listens on a copy of its descriptor
         follower.start()
         self._app, self._live, self._follower, self._server = app, live, follower, server
@@ -208,35 +223,3 @@ class Serving:
         self._server.server_close()
         self._app.values.close()
         self._app.posted.close()
-
-
-class Server(ThreadedWSGIServer):
-    """Serve each connection on a thread, and remember the open ones, so that they can be closed."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._open: set[socket.socket] = set()
-        super().__init__(*args, **options)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Take a connection."""
-        connection, address = super().get_request()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each small answer waits 40 ms
-        ports.close_in_children(connection)
-        self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        """Let go of a connection."""
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about connections that broke: a browser that was closed is no event of the training's."""
-
-    def close_connections(self) -> None:
-        """Close what is open, websockets too: `shutdown` leaves them be."""
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # the other side was quicker

@@ -14,12 +14,26 @@ from socketio.packet import EVENT, Packet
 from agnez import query
 from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Json
-from agnez.server.service import METHODS, Announce, Call, Method, Service, Services, error_object, perform
+from agnez.server.door import READS_ONLY, admit_socket, may_change
+from agnez.server.engine import Engine
+from agnez.server.service import (
+    METHODS,
+    Announce,
+    Call,
+    ForbiddenError,
+    Method,
+    Service,
+    Services,
+    error_object,
+    perform,
+)
+from agnez.server.tokens import Tokens
 from agnez.server.viewers import Viewers
 from agnez.wire import Told, dump
 
 _PACKETS_OF_A_POST = 10_000
 _ATTACHMENTS = 16
+_READING: tuple[Method, ...] = ("find", "get")
 _UNREADABLE = "\0unreadable"
 """The event that a packet stands for whose arguments are no array of JSON: so that a call of it has its ack."""
 
@@ -33,14 +47,15 @@ _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
 }
 
 
-def install(server: socketio.Server, services: Services) -> None:
-    """Answer the six methods of each service on the namespace `/`."""
+def install(server: socketio.Server, services: Services, engine: Engine, tokens: Tokens | None = None) -> None:
+    """Answer the six methods of each service on the namespace `/`; where there are `tokens`, to those who show one."""
     # The official client sends all that it has in one go, and past 16 packets python-engineio hangs up. It reads this
     # from the class.
     Payload.max_decode_packets = max(Payload.max_decode_packets, _PACKETS_OF_A_POST)
     server.packet_class = _Packet
     for method in METHODS:
-        server.on(method, partial(_handle, services, method), namespace="/")
+        server.on(method, partial(_answer, server, engine, services, method), namespace="/")
+    server.on("connect", lambda _, environ, auth=None: admit_socket(tokens, environ, auth), namespace="/")
     server.on(_UNREADABLE, lambda *_: error_object(BadValueError("The arguments are not JSON")), namespace="/")
 
 
@@ -101,8 +116,16 @@ def _event(data: object) -> object:
     return data if isinstance(data, list) and data and isinstance(data[0], str) else [_UNREADABLE]
 
 
-def _handle(services: Services, method: Method, _: str, *arguments: Json) -> tuple[None, Json] | Json:
-    """Do a call and return what its ack bears: nothing and the result, or the error."""
+def _answer(
+    server: socketio.Server, engine: Engine, services: Services, method: Method, sid: str, *arguments: Json
+) -> tuple[None, Json] | Json:
+    """Do a call, if this client may, and return what its ack bears: nothing and the result, or the error."""
+    if method not in _READING and not may_change(server.get_environ(sid) or {}):
+        return error_object(ForbiddenError(READS_ONLY))
+    return engine.offload(lambda: _handle(services, method, *arguments))
+
+
+def _handle(services: Services, method: Method, *arguments: Json) -> tuple[None, Json] | Json:
     try:
         service = _service(services, arguments[0] if arguments else None)
         return None, perform(service, _call(method, arguments[1:]))

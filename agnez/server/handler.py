@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import WSGIRequestHandler
 
 from agnez.wire import dump
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 30.0
 """Seconds that a request may take to come in, and one more for every `SLOWEST` bytes of it."""
@@ -17,6 +25,9 @@ PATIENCE = 30.0
 SLOWEST = 16_384
 MOST_BYTES = 256 * 1024 * 1024
 """Bytes of a request after which nothing more is read, not even to be thrown away."""
+
+_PIECE = 262_144
+_LINGER_SECONDS = 0.1
 
 
 class Handler(WSGIRequestHandler):
@@ -27,6 +38,44 @@ class Handler(WSGIRequestHandler):
         super().setup()
         self.rfile.close()  # of the file only; the connection stays
         self.rfile = io.BufferedReader(_Incoming(self.connection), 65_536)
+        self.wfile = _Outgoing(self.connection)  # type: ignore[assignment]  # only written to
+
+    def run_wsgi(self) -> None:
+        """Have the application answer, once: the connection is closed after it.
+
+        Werkzeug's own waits at the end of each answer for more of the request, which would hold a hub up.
+        """
+        if self.headers.get("Expect", "").lower().strip() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        environ = self.make_environ()
+        answer = _Answer(self)
+        try:
+            parts = self.server.app(environ, answer.start)
+            try:
+                for part in parts:
+                    answer.write(part)
+                answer.write(b"")
+            finally:
+                if hasattr(parts, "close"):
+                    parts.close()
+            self._linger(environ)
+        except (ConnectionError, TimeoutError) as error:
+            self.connection_dropped(error, environ)
+        except Exception:  # of the application, where not even Flask caught it: the client waits for an answer
+            log.exception("a request failed")
+            if not answer.is_begun:
+                self.send_error(500, "The server failed; its log says why")
+
+    def _linger(self, environ: WSGIEnvironment) -> None:
+        """Read what is still coming of a body that nobody wanted: reset, its sender would never see the answer."""
+        if not (environ.get("CONTENT_LENGTH") or "0").strip("0") and "HTTP_TRANSFER_ENCODING" not in environ:
+            return
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER_SECONDS)
+            for _ in range(MOST_BYTES // _PIECE):
+                if not self.connection.recv(_PIECE):
+                    break
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Log nothing."""
@@ -79,3 +128,55 @@ class _Incoming(io.RawIOBase):
         self._deadline += count / SLOWEST
         self._left -= count
         return count
+
+
+class _Outgoing(io.RawIOBase):
+    """Write to a connection piece by piece: one that takes nothing for long is let go."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def writable(self) -> bool:
+        """Tell that it can be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write all of it.
+
+        Raises:
+            TimeoutError: the other side does not read.
+        """
+        view = memoryview(data)
+        self._connection.settimeout(PATIENCE)
+        for start in range(0, len(view), _PIECE):
+            self._connection.sendall(view[start : start + _PIECE])
+        self._connection.settimeout(None)
+        return len(view)
+
+
+class _Answer:
+    """Send what an application answers."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._head: tuple[str, list[tuple[str, str]]] | None = None
+        self.is_begun = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], failure: object = None) -> Callable[[bytes], object]:
+        """Keep status and headers, until there is something to send."""
+        self._head = status, headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the body; the first one brings the headers."""
+        if not self.is_begun:
+            assert self._head is not None, "the application did not call start_response"
+            self.is_begun = True
+            code, _, reason = self._head[0].partition(" ")
+            self._handler.send_response(int(code), reason)
+            for name, value in self._head[1]:
+                self._handler.send_header(name, value)
+            self._handler.send_header("Connection", "close")
+            self._handler.end_headers()
+        if data:
+            self._handler.wfile.write(data)

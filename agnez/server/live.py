@@ -13,8 +13,11 @@ from flask_socketio import Namespace, SocketIO
 from agnez.errors import BadValueError
 from agnez.query import Record
 from agnez.record import Json
+from agnez.server.door import admit_socket
+from agnez.server.engine import Engine
 from agnez.server.outlet import Mark, Viewer
 from agnez.server.service import Announce
+from agnez.server.tokens import Tokens
 from agnez.store import cursor as cursors
 
 log = logging.getLogger(__name__)
@@ -35,8 +38,10 @@ def _sid() -> str:
 class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
     """Keep the pages that are open, and send to them. `wake` has the follower look at a page that is new."""
 
-    def __init__(self, socketio: SocketIO, announce: Announce) -> None:
+    def __init__(self, socketio: SocketIO, announce: Announce, engine: Engine, tokens: Tokens | None = None) -> None:
         super().__init__(NAMESPACE)
+        self._engine = engine
+        self._tokens = tokens
         self._socketio = socketio
         self._announce = announce
         self._viewers: dict[str, Viewer | None] = {}
@@ -44,7 +49,8 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         self.wake: Callable[[], None] = lambda: None
 
     def on_connect(self, auth: object = None) -> None:
-        """Count a page that came."""
+        """Count a page that came, and may."""
+        admit_socket(self._tokens, request.environ, auth)
         self._viewers[_sid()] = None
         self._arrived.set()
 
@@ -94,8 +100,10 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
 
     def send(self, viewers: Sequence[Viewer], event: str, payload: Json | bytes) -> None:
         """Send one message to some pages; it is encoded once."""
-        if viewers:
-            self._socketio.server.emit(event, payload, to=[viewer.sid for viewer in viewers], namespace=NAMESPACE)
+        if not viewers:
+            return
+        sids = [viewer.sid for viewer in viewers]
+        self._engine.post(lambda: self._socketio.server.emit(event, payload, to=sids, namespace=NAMESPACE))
 
     def announce(self, path: str, event: str, record: Record) -> None:
         """Tell the clients of a service of a change."""
@@ -105,13 +113,15 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
         """Tell the pages that the process ends, and wait until each has what it needs; `timeout` is in seconds."""
         waiting = [sid for sid, viewer in list(self._viewers.items()) if viewer is None or self.reads(viewer)]
         left = threading.Semaphore(0)
-        for sid in waiting:
-            self._socketio.server.emit(
-                "closing", {"command": "agnez server"}, to=sid, namespace=NAMESPACE, callback=lambda *_: left.release()
-            )
+        self._engine.post(lambda: self._say_goodbye(waiting, lambda *_: left.release()))
         deadline = time.monotonic() + timeout
         for _ in waiting:
             left.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _say_goodbye(self, sids: Sequence[str], heard: Callable[..., None]) -> None:
+        for sid in sids:
+            what = {"command": "agnez server"}
+            self._socketio.server.emit("closing", what, to=sid, namespace=NAMESPACE, callback=heard)
 
 
 def _watched(wish: object) -> tuple[str | None, dict[str, list[Mark]], bool]:

@@ -44,11 +44,11 @@ def candidates(first: int) -> range:
     return range(first, min(first + _TRIES, 65536))
 
 
-def ask(port: int) -> dict[str, Any] | None:
-    """Return what the Agnez server on a port says of itself; None where none answers."""
+def ask(port: int, token: str | None = None) -> dict[str, Any] | None:
+    """Return what the Agnez server on a port says of itself, to those who show its token; None where none answers."""
     connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
     try:
-        connection.request("GET", "/about")
+        connection.request("GET", "/about", headers={"Authorization": f"Bearer {token}"} if token else {})
         about = json.loads(connection.getresponse().read(65536))
     except (OSError, ValueError, http.client.HTTPException):
         return None

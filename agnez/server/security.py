@@ -27,24 +27,33 @@ Header = tuple[str, str]
 class Gate:
     """Let through what this machine's own pages and programs ask, as a WSGI middleware.
 
-    `hosts` are names, beside the loopback's, under which the server may be called.
+    `hosts` are names, beside the loopback's, under which the server may be called; `numeric` lets it be called by any
+    number, which no name that was rebound can be. Pages of `origins` may use it as our own do.
     """
 
-    def __init__(self, app: WSGIApplication, hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, app: WSGIApplication, hosts: Sequence[str] = (), *, numeric: bool = False, origins: Sequence[str] = ()
+    ) -> None:
         self._app = app
         self._hosts = frozenset(name.lower().rstrip(".") for name in hosts)
+        self._numeric = numeric
+        self._origins = frozenset(origins)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, or refuse it: with 403, or with 400 where its length is none."""
         refusal = self._refusal(environ)
         if refusal is not None:
-            return _refuse(403, refusal, start_response)
+            return refuse(403, refusal, start_response)
+        start_response = _with_headers(start_response, [*_headers(environ), *self._sharing(environ)])
+        if self._is_preflight(environ):
+            start_response("204 NO CONTENT", _preflight(environ))
+            return []
         length = environ.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdecimal()):  # python-engineio would read -1 bytes: all that ever comes
-            return _refuse(400, f"Content-Length: {length} is no number of bytes", start_response)
+            return refuse(400, f"Content-Length: {length} is no number of bytes", start_response)
         # Browsers offer permessage-deflate, and accepting it doubles the CPU time of every broadcast.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-        return self._app(environ, _with_headers(start_response, _headers(environ)))
+        return self._app(environ, start_response)
 
     def _refusal(self, environ: WSGIEnvironment) -> str | None:
         host = environ.get("HTTP_HOST", "")
@@ -54,6 +63,8 @@ class Gate:
                 "or start it with this name among its hosts"
             )
         origin = environ.get("HTTP_ORIGIN")
+        if origin in self._origins:
+            return None
         if origin is not None and _is_guarded(environ) and not _is_same(origin, host):
             return f"A page of {origin} may not use this server"
         site = environ.get("HTTP_SEC_FETCH_SITE")
@@ -69,7 +80,18 @@ class Gate:
         if match is None:
             return False
         name = match["name"].lower().rstrip(".")
-        return name in self._hosts or is_loopback(name)
+        return name in self._hosts or is_loopback(name) or (self._numeric and _is_number(name))
+
+    def _is_preflight(self, environ: WSGIEnvironment) -> bool:
+        asked = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        return environ["REQUEST_METHOD"] == "OPTIONS" and asked and environ.get("HTTP_ORIGIN") in self._origins
+
+    def _sharing(self, environ: WSGIEnvironment) -> list[Header]:
+        """Return what allows a named page to read the answer. It brings no cookie: it shows a token, if one is due."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin not in self._origins:
+            return [("Vary", "Origin")] if self._origins else []
+        return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "ETag"), ("Vary", "Origin")]
 
 
 def is_loopback(name: str) -> bool:
@@ -84,6 +106,14 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def page_policy(host: str, hosts: Sequence[str] = ()) -> str:
@@ -108,14 +138,15 @@ def page_policy(host: str, hosts: Sequence[str] = ()) -> str:
 def frame_policy(address: str, hosts: Sequence[str] = ()) -> str:
     """Return the policy of a cell's frame: its scripts run, in an origin of their own, and reach nothing.
 
-    `address` is our scheme and host: an origin that is `null` has no 'self'.
+    `address` is our scheme, host and prefix. A proxy may have another one that nobody told us: browsers of today take
+    'self' in a frame, too, for where its document came from.
     """
     scripts = f"{address}{MPLD3}"
     return "; ".join(
         (
             "sandbox allow-scripts",
             "default-src 'none'",
-            f"script-src 'unsafe-inline' {scripts}",
+            f"script-src 'unsafe-inline' {scripts} 'self'",
             "style-src 'unsafe-inline'",
             "img-src data: blob:",
             "font-src data:",
@@ -172,8 +203,29 @@ def _with_headers(start_response: StartResponse, added: list[Header]) -> StartRe
     return start
 
 
-def _refuse(code: int, message: str, start_response: StartResponse) -> Iterable[bytes]:
+def _preflight(environ: WSGIEnvironment) -> list[Header]:
+    headers = [
+        ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Service-Method"),
+        ("Access-Control-Max-Age", "600"),
+    ]
+    if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
+        headers.append(("Access-Control-Allow-Private-Network", "true"))
+    return headers
+
+
+def refuse(code: int, message: str, start_response: StartResponse, headers: Sequence[Header] = ()) -> Iterable[bytes]:
+    """Answer with an error in the shape of all errors."""
     body = json.dumps(error_of(code, message)).encode()
-    headers = [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
-    start_response(f"{code} {HTTPStatus(code).phrase.upper()}", [*headers, ("X-Content-Type-Options", "nosniff")])
+    sent = [*headers, ("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response(status_line(code), [*sent, ("X-Content-Type-Options", "nosniff")])
     return [body]
+
+
+def status_line(code: int) -> str:
+    """Return the status of an answer as WSGI wants it.
+
+    >>> status_line(401)
+    '401 UNAUTHORIZED'
+    """
+    return f"{code} {HTTPStatus(code).phrase.upper()}"

@@ -27,6 +27,10 @@ class MethodNotAllowedError(AgnezError):
     """Report a method that a service, or an address, does not have."""
 
 
+class ForbiddenError(AgnezError):
+    """Report a call that this client may not make."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pagination:
     """Have `find` answer in pages: `default` records where no `$limit` is given, never more than `most`."""
@@ -167,11 +171,13 @@ def one(record: Record, query: Query) -> Record:
 _NAMES: tuple[tuple[type[Exception], int], ...] = (
     (NotFoundError, 404),
     (BadValueError, 400),
+    (ForbiddenError, 403),
     (ConflictError, 409),
     (MethodNotAllowedError, 405),
 )
 _CODES = {
     400: "BadRequest",
+    401: "NotAuthenticated",
     403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
@@ -181,6 +187,7 @@ _CODES = {
     413: "PayloadTooLarge",
     414: "URITooLong",
     415: "UnsupportedMediaType",
+    429: "TooManyRequests",
     500: "GeneralError",
     503: "Unavailable",
 }

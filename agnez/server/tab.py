@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import webbrowser
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from agnez.settings import Settings
 
@@ -28,6 +29,15 @@ def open_tab(url: str, settings: Settings, *, unless: Callable[[float], bool] = 
             browser.open(url, new=2)
 
     threading.Thread(target=wait_and_open, name="agnez-tab", daemon=True).start()
+
+
+def link(url: str, token: str | None) -> str:
+    """Return the address that opens a page, with the token that it asks for.
+
+    >>> link("http://127.0.0.1:3000/", "a&b")
+    'http://127.0.0.1:3000/?token=a%26b'
+    """
+    return f"{url}?{urlencode({'token': token})}" if token else url
 
 
 def _graphical_browser() -> webbrowser.BaseBrowser | None:

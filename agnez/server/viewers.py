@@ -6,36 +6,39 @@ import contextlib
 import logging
 import queue
 import socket
-import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import simple_websocket
 import socketio
 from engineio import exceptions, packet
-from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
 from socketio.packet import EVENT
-from wsproto.utilities import LocalProtocolError
 
 from agnez.record import Json
+from agnez.server.door import RIGHT
+from agnez.server.engine import Engine
+from agnez.server.security import refuse
+from agnez.server.websocket import Frames, HandshakeError, WebSocket
 
 log = logging.getLogger(__name__)
 
 MOST_PACKETS = 1000
 MOST_CHARACTERS = 64_000_000
 _FEW = 8
-_CHUNK = 65536
-"""Bytes to take from a websocket at once; with the 4096 that simple-websocket takes, large records are slow."""
+_MOST_STRANGERS = 64
+_STRANGER_SECONDS = 10.0
 
 
 class Viewers:
     """Hold the clients of a Socket.IO server."""
 
-    def __init__(self, server: socketio.Server, *, largest: int) -> None:
+    def __init__(self, server: socketio.Server, engine: Engine, *, largest: int) -> None:
         """`largest` is how many bytes one message of a client may have."""
         self._server = server
-        self._connections = _follow_connections(server, largest)
+        self._engine = engine
+        self._connections = _follow_connections(server, engine, largest)
+        self._strangers: dict[str, float] = {}
         # Its own waits until all is sent: for ever, with a client that polls no more, on the thread of a request.
         server.eio.disconnect = self._disconnect
 
@@ -46,11 +49,24 @@ class Viewers:
             return
         encoded = self._server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]).encode()
         message = packet.Packet(packet.MESSAGE, encoded)
+        self._engine.post(lambda: self._tell(message, listening))
+
+    def _tell(self, message: packet.Packet, listening: list[str]) -> None:
         for id in listening:
             # One that has just gone must not keep the event from the others.
             with contextlib.suppress(exceptions.EngineIOError):
                 self._server.eio.send_packet(id, message)
             self.drop_if_stuck(id)
+
+    def has_room(self) -> bool:
+        """Tell whether a client that has shown no token yet may open a socket; those who never do are let go."""
+        now = time.monotonic()
+        strangers = {id: now for id, each in list(self._server.environ.items()) if each.get(RIGHT) is None}
+        self._strangers = {id: self._strangers.get(id, now) for id in strangers}
+        late = [id for id, came in self._strangers.items() if now - came > _STRANGER_SECONDS]
+        for id in late:
+            self._disconnect(id)
+        return len(strangers) - len(late) < _MOST_STRANGERS
 
     def drop_if_stuck(self, id: str) -> bool:
         """Disconnect a client, by its Engine.IO id, if more waits for it than one that reads would let wait."""
@@ -76,28 +92,6 @@ class Viewers:
                 client.close(wait=False, reason=self._server.eio.reason.SERVER_DISCONNECT)
 
 
-class _Inbox(simple_websocket.Server):  # type: ignore[misc]  # it has no types
-    """Read a websocket only while there is room: who sends faster than we answer waits, and fills no memory of ours."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._taken = threading.Event()
-        super().__init__(*arguments, **options)
-
-    def receive(self, timeout: float | None = None) -> Any:
-        """Return the next message."""
-        message = super().receive(timeout)
-        self._taken.set()
-        return message
-
-    def _handle_events(self) -> bool:
-        going_on: bool = super()._handle_events()
-        while going_on and self.connected and len(self.input_buffer) > _FEW:
-            self._taken.clear()
-            if len(self.input_buffer) > _FEW:
-                self._taken.wait(1)
-        return going_on
-
-
 def _is_stuck(client: Any) -> bool:
     waiting = client.queue.qsize()
     if waiting <= _FEW:
@@ -109,34 +103,32 @@ def _characters(client: Any) -> int:
     return sum(len(each.data) for each in client.queue.queue.copy() if each is not None and each.data is not None)
 
 
-def _follow_connections(server: socketio.Server, largest: int) -> WeakKeyDictionary[Any, socket.socket]:
-    """Note the TCP connection of every websocket; python-engineio itself keeps none that could be shut from outside."""
+def _follow_connections(server: socketio.Server, engine: Engine, largest: int) -> WeakKeyDictionary[Any, socket.socket]:
+    """Have python-engineio use websockets of ours, and note their connections: its own keep none to shut."""
     connections: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
+    frames = Frames()
 
-    class Noting(SimpleWebSocketWSGI):  # type: ignore[misc]  # python-engineio has no types
-        def __init__(self, handler: Callable[..., Any], *arguments: Any) -> None:
-            super().__init__(handler, *arguments)
+    class Opening:
+        def __init__(self, handler: Callable[..., Any], *_: Any) -> None:
+            self._handler = handler
             self._client = handler.__self__  # type: ignore[attr-defined]  # the bound method of the client's socket
 
         def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Any:
-            connection = environ.get("werkzeug.socket")
-            if connection is not None:
-                connections[self._client] = connection
-            self.ws = _Inbox(environ, receive_bytes=_CHUNK, max_message_size=largest)
+            connection = environ["werkzeug.socket"]
             try:
-                self.app(self)
+                websocket = WebSocket(environ, connection, largest=largest, frames=frames, lock=engine.lock())
+            except HandshakeError as error:
+                self._client.close(wait=False, abort=True, reason="unreadable")
+                return tuple(refuse(400, str(error), start_response))
+            connections[self._client] = connection
+            try:
+                self._handler(websocket)
             except (ValueError, TypeError):  # a packet that python-engineio cannot even read
                 self._client.close(wait=False, abort=True, reason="unreadable")
-                self.close()
             finally:
-                self.ws.connected = False  # lets the thread go that reads, should it wait for room
-            raise ConnectionError  # as its parent does: no answer of HTTP's follows
-
-        def close(self) -> None:
-            # The thread that writes closes it too, and the other end may have been quicker than both.
-            with contextlib.suppress(OSError, LocalProtocolError):
-                super().close()
+                websocket.close()
+            raise ConnectionError  # no answer of HTTP's follows
 
     # Its drivers are module-level tables: a copy changes this server only.
-    server.eio._async = {**server.eio._async, "websocket": Noting}
+    server.eio._async = {**server.eio._async, "websocket": Opening}
     return connections

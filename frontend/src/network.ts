@@ -34,6 +34,7 @@ export interface Link {
 /** Open the page's own socket. It reconnects for ever, and soon: the next training may take the port over. */
 export function connect(listener: Listener): Link {
   const socket = io("/live", {
+    path: new URL("./socket.io/", folder()).pathname,
     transports: ["websocket", "polling"],
     tryAllTransports: true,
     reconnectionDelay: 300,
@@ -53,6 +54,9 @@ export function connect(listener: Listener): Link {
   }
 
   socket.on("connect", () => listener.connected());
+  socket.on("connect_error", () => {
+    if (!socket.active) void askAgain(() => socket.connect());
+  });
   socket.on("disconnect", (reason) => {
     listener.lost();
     // A server that says goodbye is not waited for by the library itself.
@@ -100,6 +104,20 @@ function onWake(act: () => void): void {
   window.addEventListener("pageshow", (event) => event.persisted && act());
 }
 
+/** Return the folder of the page, in which all addresses of the server lie, whatever prefix a proxy shows it under. */
+function folder(): string {
+  return new URL("./", location.href).href;
+}
+
+/** The server refused the socket: where it asks for a token now, it has a page that takes one. */
+async function askAgain(connect: () => void): Promise<void> {
+  const response = await fetch("./about").catch(() => null);
+  if (response?.status === 401) location.reload();
+  else setTimeout(connect, REFUSED_MS);
+}
+
+const REFUSED_MS = 1500;
+
 function readBytes(payload: unknown): wire.PointsMessage[] {
   if (!(payload instanceof ArrayBuffer)) throw new wire.WireError("points came without bytes");
   return wire.readPoints(payload);
@@ -132,7 +150,7 @@ export async function readRuns(): Promise<wire.Run[]> {
   const runs: wire.Run[] = [];
   for (;;) {
     query.set("$skip", String(runs.length));
-    const { records, total } = wire.readPage(await (await get(`/runs?${query.toString()}`)).json());
+    const { records, total } = wire.readPage(await (await get(`./runs?${query.toString()}`)).json());
     runs.push(...wire.readRuns(records));
     if (records.length === 0 || runs.length >= total) return runs;
   }
@@ -164,7 +182,7 @@ export interface SeriesRead {
 /** Read series, each with its extremes, up to a cursor. Runs that are not there are left out. */
 export async function readSeries(wish: SeriesWish, signal?: AbortSignal): Promise<SeriesRead[]> {
   const read = async ({ query, asked }: Query): Promise<SeriesRead[]> => {
-    const bytes = await (await get(`/series?${query}`, signal)).arrayBuffer();
+    const bytes = await (await get(`./series?${query}`, signal)).arrayBuffer();
     return bytes.byteLength === 0 ? [] : wire.readPoints(bytes).map((message) => ({ message, asked }));
   };
   return (await Promise.all(queries(wish).map(read))).flat();
@@ -214,7 +232,7 @@ function shares(words: readonly string[]): string[][] {
 
 /** Count the cells that belong to no run. */
 export async function countLooseCells(): Promise<number> {
-  return wire.readLooseCells(await (await get("/about")).json());
+  return wire.readLooseCells(await (await get("./about")).json());
 }
 
 /** Read some of what was logged under a name: `count` from a place on, or so many spread over all. */
@@ -236,33 +254,34 @@ export function documentAddress(src: string, theme: string): string {
 
 /** Name the address of an html cell's document. `version` makes a new address of a new value. */
 export function frameAddress(cell: string, theme: string, version: string): string {
-  return `/frame?${new URLSearchParams({ cell, theme, v: version }).toString()}`;
+  return `./frame?${new URLSearchParams({ cell, theme, v: version }).toString()}`;
 }
 
 /** Name the address of a picture, relative to the page's root; the n-th state of one address is asked for anew. */
 export function pictureAddress(value: string, version: number): string {
   if (/^(data|blob):/i.test(value)) return value;
-  const address = new URL(value, `${location.origin}/`);
+  // A proxy may show the page under a prefix that a value with a slash before it knows nothing of.
+  const address = new URL(value.replace(/^\/(?!\/)/, "./"), folder());
   if (version > 0) address.searchParams.set("v", String(version));
   return address.href;
 }
 
 /** Change some of a cell's fields. */
 export async function patchCell(id: string, fields: object): Promise<void> {
-  await send("PATCH", `/values?${new URLSearchParams({ _id: id }).toString()}`, fields);
+  await send("PATCH", `./values?${new URLSearchParams({ _id: id }).toString()}`, fields);
 }
 
 /** Read how the cells of a project stand; null where nobody has moved one. */
 export async function readLayout(project: string): Promise<ReturnType<typeof wire.readLayout>> {
-  return wire.readLayout(await (await get(`/values?${layoutOf(project)}`)).json());
+  return wire.readLayout(await (await get(`./values?${layoutOf(project)}`)).json());
 }
 
 /** Keep how the cells of a project stand. */
 export async function writeLayout(project: string, value: object): Promise<void> {
-  const changed: unknown = await (await send("PATCH", `/values?${layoutOf(project)}`, { value })).json();
+  const changed: unknown = await (await send("PATCH", `./values?${layoutOf(project)}`, { value })).json();
   if (!Array.isArray(changed) || changed.length > 0) return;
   const record = { _id: layoutId(project), name: `Layout of ${project}`, type: "layout", project, value, pos: 0 };
-  await send("POST", "/values", record);
+  await send("POST", "./values", record);
 }
 
 function layoutId(project: string): string {

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from serving import Listener, Served, served
+from serving import Listener, Served, served_by
 
-from agnez.server.app import create_app
 from agnez.store import Store
 
 
 @pytest.fixture
-def server(store: Store) -> Iterator[Served]:
-    with served(create_app(store)) as talk:
+def engine() -> str:
+    """Name what the server runs on; a module that tests both has it parametrized."""
+    return "threads"
+
+
+@pytest.fixture
+def server(store: Store, engine: str) -> Iterator[Served]:
+    with served_by(engine, store) as talk:
         yield talk
 
 

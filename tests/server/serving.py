@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import engineio
 import requests
@@ -16,8 +18,13 @@ import socketio
 from werkzeug.serving import make_server
 
 from agnez.record import Batch, Json, Point, RunInfo
-from agnez.server.app import Application
+from agnez.server import ports
+from agnez.server.app import Application, create_app
+from agnez.server.embed import Serving
+from agnez.server.engine import Engine, Listening
 from agnez.server.handler import Handler
+from agnez.server.hub import Hub
+from agnez.server.threads import Threads
 from agnez.store import Store, witness
 
 
@@ -28,13 +35,19 @@ class _Handler(Handler):
 class Served:
     """Hold an application that listens, and talk to it."""
 
-    def __init__(self, app: Application, port: int) -> None:
-        self.app = app
+    def __init__(self, app: Application | None, port: int) -> None:
+        self._app = app
         self.port = port
         self.host = f"127.0.0.1:{port}"
         self.url = f"http://{self.host}"
         self.session = requests.Session()
         self.session.trust_env = False
+
+    @property
+    def app(self) -> Application:
+        """Return the application, of a server that lets us look into it."""
+        assert self._app is not None
+        return self._app
 
     def call(self, method: str, path: str, json: Json = None, **options: object) -> requests.Response:
         """Send a request; the path goes out as it is written."""
@@ -60,6 +73,61 @@ def served(app: Application) -> Iterator[Served]:
         server.server_close()
         thread.join(5)
         app.values.close()
+
+
+@contextmanager
+def served_by_hub(build: Callable[[Engine], Application]) -> Iterator[Served]:
+    """Serve what is built for a hub, as `agnez server` does."""
+    listener = ports.listen(0)
+    assert listener is not None
+    begun: queue.SimpleQueue[tuple[Application, Listening]] = queue.SimpleQueue()
+
+    def work() -> None:
+        app = build(Hub())
+        server = app.engine.listen(listener, app.wsgi, None)
+        begun.put((app, server))
+        server.serve_forever()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    app, server = begun.get(timeout=20)
+    talk = Served(app, listener.getsockname()[1])
+    listener.close()
+    try:
+        yield talk
+    finally:
+        talk.session.close()
+        server.shutdown()
+        server.close_connections()
+        server.server_close()
+        thread.join(5)
+
+
+@contextmanager
+def served_by(engine: str, store: Store, **options: Any) -> Iterator[Served]:
+    """Serve a store by "threads" or by a "hub"; `options` are those of `create_app`."""
+    if engine == "threads":
+        with served(create_app(store, **options)) as talk:
+            yield talk
+    else:
+        with served_by_hub(lambda engine: create_app(store, engine=engine, **options)) as talk:
+            yield talk
+
+
+@contextmanager
+def standing(engine: str, store: Store, **options: Any) -> Iterator[Served]:
+    """Serve a store as `agnez server` does, pages included; `options` are those of `Serving` and `create_app`."""
+    listener = ports.listen(0)
+    assert listener is not None
+    port = listener.getsockname()[1]
+    serving = Serving(store, listener, engine={"threads": Threads, "hub": Hub}[engine], **options)
+    serving.start()
+    talk = Served(None, port)
+    try:
+        yield talk
+    finally:
+        talk.session.close()
+        serving.stop(goodbye=0)
 
 
 def add_run(store: Store, name: str = "run", **facts: object) -> str:

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -21,13 +21,14 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serving import served_by_hub
 from websocket import WebSocketException, create_connection
 
 from agnez.server import handler
 from agnez.server.app import Application, create_app
-from agnez.server.embed import Server
 from agnez.server.handler import Handler
 from agnez.server.service import METHODS
+from agnez.server.threads import Server
 from agnez.store import Store
 
 pytestmark = [
@@ -119,20 +120,30 @@ class Talk:
         return ack
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """Open the server that sits in a training; it forgets who is silent sooner than it does there."""
-    app = create_app(Store(tmp_path_factory.mktemp("store")))
-    app.socketio.server.eio.ping_interval, app.socketio.server.eio.ping_timeout = 1, 3
+@pytest.fixture(scope="module", params=["threads", "hub"])
+def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """Open the server that sits in a training, or the one that stands alone; it forgets who is silent sooner here."""
+    with opened(request.param, Store(tmp_path_factory.mktemp("store"))) as (app, port):
+        app.socketio.server.eio.ping_interval, app.socketio.server.eio.ping_timeout = 1, 3
+        before = threading.active_count() + 1  # python-engineio's own, which watches over the clients
+        door = Door(port, app)
+        with Talk(door) as talk:  # starts what python-engineio keeps running, once
+            talk.call(["find", "values"])
+        yield door
+        until(lambda: threading.active_count() <= before, lambda: str(threading.enumerate()))
+
+
+@contextmanager
+def opened(engine: str, store: Store) -> Iterator[tuple[Application, int]]:
+    if engine == "hub":
+        with served_by_hub(lambda hub: create_app(store, engine=hub)) as served:
+            yield served.app, served.port
+        return
+    app = create_app(store)
     server = Server("127.0.0.1", 0, app.wsgi, Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    before = threading.active_count() + 1  # python-engineio's own, which watches over the clients
-    door = Door(server.port, app)
-    with Talk(door) as talk:  # starts what python-engineio keeps running, once
-        talk.call(["find", "values"])
-    yield door
-    until(lambda: threading.active_count() <= before, lambda: str(threading.enumerate()))
+    yield app, server.port
     server.shutdown()
     server.server_close()
     thread.join()

@@ -11,6 +11,7 @@ from serving import Served, served
 from websocket import WebSocketBadStatusException, create_connection
 
 from agnez.server.app import create_app
+from agnez.server.reach import Reach
 from agnez.store import Store
 
 ENGINE = "/socket.io/?EIO=4&transport=polling"
@@ -59,7 +60,7 @@ def test_every_name_of_this_machine_is_answered_at_any_port(server: Served, host
 
 
 def test_a_named_host_is_answered(store: Store) -> None:
-    with served(create_app(store, hosts=["box.lab.example"])) as server:
+    with served(create_app(store, reach=Reach(hosts=["box.lab.example"]))) as server:
         assert get(server, "/values", Host="Box.Lab.example:3000").status_code == 200
         policy = get(server, "/frame?cell=nope", Host="box.lab.example")
         assert policy.status_code == 404
@@ -143,7 +144,7 @@ def test_the_frame_of_a_cell_is_shut_in(server: Served) -> None:
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
     assert policy["sandbox"] == "allow-scripts"
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == f"'unsafe-inline' {server.url}/assets/mpld3/"
+    assert policy["script-src"] == f"'unsafe-inline' {server.url}/assets/mpld3/ 'self'"
     assert policy["img-src"] == "data: blob:"
     assert "connect-src" not in policy
     assert policy["frame-ancestors"].split()[:3] == ["'self'", "http://localhost:*", "http://127.0.0.1:*"]

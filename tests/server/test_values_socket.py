@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from gevent import Greenlet
 from serving import Listener, Served
 from websocket import WebSocket, WebSocketException, create_connection
 
@@ -20,6 +22,11 @@ from agnez.server.values import Values
 from agnez.store import Store
 
 Connect = Callable[..., Listener]
+
+
+@pytest.fixture(params=["threads", "hub"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
@@ -274,8 +281,11 @@ def raw(server: Served) -> Iterator[WebSocket]:
 
 
 def writers() -> int:
-    """Count the threads that send to websockets; python-engineio names them so."""
-    return sum(thread.name.endswith("(writer)") for thread in threading.enumerate())
+    """Count the threads, or greenlets, that send to websockets; python-engineio names them so."""
+    greenlets = [each for each in gc.get_objects() if issubclass(type(each), Greenlet) and not each.dead]
+    return sum(thread.name.endswith("(writer)") for thread in threading.enumerate()) + sum(
+        getattr(each._run, "__name__", "") == "writer" for each in greenlets
+    )
 
 
 def split(packet: str) -> tuple[str, Any]:

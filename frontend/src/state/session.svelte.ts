@@ -127,7 +127,7 @@ export class Session {
 
   /** Show what is alive, and what will be. */
   chooseNewest(): void {
-    this.#goTo("/");
+    this.#goTo("./");
   }
 
   #goTo(address: string): void {

@@ -296,7 +296,7 @@ export class View {
   /** The address of all that is shown, for another's browser. */
   link(): string {
     const query = this.#run === undefined ? location.search : addressOf(this.#run);
-    return `${location.origin}/${query}${writeFragment(this.#now, this.#unknown)}`;
+    return `${location.origin}${location.pathname}${query}${writeFragment(this.#now, this.#unknown)}`;
   }
 
   #step(to: Outlook | undefined): boolean {
