@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agnez.record import CellRecord, Medium
+from agnez.subplots import Arrangement
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,17 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Arranged:
+    """Hold how the script wants its dashboard from now on."""
+
+    order: Arrangement
+
+
+@dataclass(frozen=True, slots=True)
 class After:
     """Hold what the recorder's thread calls once everything put before it is committed. It must be quick."""
 
     call: Callable[[], None]
 
 
-Entry: TypeAlias = CellChange | Medium | Facts | Problem | Lost | After
+Entry: TypeAlias = Arranged | CellChange | Medium | Facts | Problem | Lost | After

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agnez import names, notice
 from agnez.calls import KnownNames, Names, Numbers
-from agnez.dashboard import Dashboard, cell_id
+from agnez.dashboard import Dashboard, cell_id, chart_key, is_quantity, read_layout
 from agnez.diagnosis import Examiner
 from agnez.encoder import Encoder, taken_now
-from agnez.entries import After, CellChange, Entry, Facts, Problem
+from agnez.entries import After, Arranged, CellChange, Entry, Facts, Problem
 from agnez.errors import AgnezError, BadValueError, RunFinishedError
 from agnez.figures import FigureJob
 from agnez.logged import Loggable as Loggable
@@ -30,6 +30,8 @@ from agnez.scalars import freeze as freeze_scalar
 from agnez.store import RunFile, Store
 from agnez.store.reader import Rank, RunReader
 from agnez.stored import StoredRun
+from agnez.subplots import Arrangement, Grid, Place
+from agnez.subplots import names as shown_names
 from agnez.writer import Board, Writer
 
 if TYPE_CHECKING:
@@ -64,6 +66,43 @@ class Watcher(Protocol):
     def weights(self) -> Iterable[tuple[tuple[str, ...], Tensor]]:
         """Return the norms of the weights as they are now."""
         ...
+
+
+class Subplots:
+    """Arrange the cells of a run's dashboard in a grid, as `plt.subplots` does axes. Get one from `Run.dashboard`."""
+
+    def __init__(self, rows: int, cols: int, arrange: Callable[[Arrangement], None]) -> None:
+        self._shape = rows, cols
+        self._grid = Grid(rows, cols)
+        self._charts: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._arrange = arrange
+
+    def subplot(self, place: Place, metrics: str | Sequence[str], *, name: str = "") -> None:
+        """Show something at a place, counted from 1 as matplotlib does; a pair is the first and last of several places.
+
+        One name stands for all that is measured of it (`"loss"` for `train/loss` and `val/loss`), or for the picture or
+        figure that is logged by it; otherwise it is just the metrics that are named. `name` is the title of a chart.
+
+        Raises:
+            BadValueError: there is no such place, or no such name can be.
+        """
+        self.put(self._shape, place, metrics, name)
+
+    def put(self, shape: tuple[int, int], place: Place, metrics: str | Sequence[str], name: str) -> None:
+        """Show something at a place of a grid of another shape: the two make one that has places for both.
+
+        Raises:
+            BadValueError: there is no such place or name, or the grids together are too fine.
+        """
+        shown = shown_names(metrics)
+        key = chart_key(shown)
+        self._grid.place(key, shape, place)
+        self._charts[key] = (() if is_quantity(shown) else shown, name)
+        self.tell()
+
+    def tell(self) -> None:
+        """Have the dashboard arranged so."""
+        self._arrange(Arrangement(self._grid.shape, self._grid.spots(), dict(self._charts)))
 
 
 class Run:
@@ -101,6 +140,7 @@ class Run:
         self._renderer = Renderer(self._drawn) if figures and self._leads else None
         self._known_names = KnownNames()
         self._plain: dict[Names, Names] = {}  # names that may take the short way: all, and those but for the epoch
+        self._subplots: Subplots | None = None
         self._watchers: list[Watcher] = []
         self._closers: list[Callable[[], None]] = []
         self._enders: list[Callable[[float], None]] = []
@@ -319,6 +359,45 @@ class Run:
         self._progress = Progress(**{**known, **progress})
         self._put(Facts({"progress": self._progress}))
 
+    # --- the dashboard ---
+
+    def dashboard(self, *, rows: int, cols: int) -> Subplots:
+        """Arrange the dashboard in a grid of so many rows and columns, and return it to put things at its places.
+
+        What has no place follows row by row: in the grid where nothing is put, else below it. What a script arranges
+        stands as it says in every run; the user of the page may move it in a run that is there.
+
+        Raises:
+            BadValueError: a grid has from 1 to 24 rows, and columns.
+
+        >>> import agnez, tempfile
+        >>> with agnez.init("doctest", dir=tempfile.mkdtemp(), server=None) as run:
+        ...     board = run.dashboard(rows=2, cols=3)
+        ...     board.subplot((1, 2), ["train/loss", "val/loss"], name="Loss")
+        ...     board.subplot(3, "accuracy")
+        """
+        self._subplots = Subplots(rows, cols, lambda order: self._put(Arranged(order)))
+        self._subplots.tell()
+        return self._subplots
+
+    def subplot(self, rows: int, cols: int, place: Place, metrics: str | Sequence[str], *, name: str = "") -> None:
+        """Show something on the dashboard at a place of a grid, as `plt.subplot(2, 3, 1)`; see `Subplots.subplot`.
+
+        Grids may be mixed as in matplotlib: the second half of `(2, 1)` may hold two plots of `(2, 2)`.
+
+        Raises:
+            BadValueError: there is no such place or name, or the grids together are too fine.
+
+        >>> import agnez, tempfile
+        >>> with agnez.init("doctest", dir=tempfile.mkdtemp(), server=None) as run:
+        ...     run.subplot(2, 1, 1, ["train/loss", "val/loss"], name="Loss")
+        ...     run.subplot(2, 2, 3, "accuracy")
+        ...     run.subplot(2, 2, 4, "learning_rate")
+        """
+        if self._subplots is None:
+            self._subplots = Subplots(rows, cols, lambda order: self._put(Arranged(order)))
+        self._subplots.put((rows, cols), place, metrics, name)
+
     def tell(self, problem: str) -> None:
         """Show a sentence about something that went wrong beside the run."""
         self._put(Problem(problem))
@@ -473,8 +552,11 @@ class Run:
     def _new_recorder(self, open_file: Callable[[], RunFile]) -> Recorder:
         board = None
         if self._leads:
-            board = Board(self._dashboard, self._store.catalog, Examiner(self.id))
+            board = Board(self._dashboard, self._store.catalog, Examiner(self.id), self._layout)
         return Recorder(Writer(self._info, open_file, board), self._info.name)
+
+    def _layout(self) -> CellRecord | None:
+        return read_layout(self._store, self.project)
 
     def _new_file(self) -> RunFile:
         return self._store.join_run(self.id, self._rank) if self._rank else self._store.create_run(self._info)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from agnez.backlog import Backlog
 from agnez.calls import Calls
 from agnez.dashboard import Dashboard, cell_id, medium_cell
-from agnez.entries import After, CellChange, Entry, Facts, Lost, Problem
+from agnez.entries import After, Arranged, CellChange, Entry, Facts, Lost, Problem
 from agnez.errors import NotFoundError, StoreError
 from agnez.names import speakable
 from agnez.record import Batch, CellRecord, Finding, Medium, RunInfo
 from agnez.store import Catalog, RunFile
+from agnez.subplots import Arrangement
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,14 @@ _EDITED = ("name", "tags", "notes", "archived")
 class Board:
     """Hold what only the first writer of a run keeps: its dashboard, what is said of it, its place in the lists.
 
-    `examine` looks at each batch of points and says what the findings now are.
+    `examine` looks at each batch of points and says what the findings now are. `layout` reads the record of how the
+    cells of the project stand.
     """
 
     dashboard: Dashboard
     catalog: Callable[[], Catalog]
     examine: Callable[[Batch], list[Finding]] = lambda points: []
+    layout: Callable[[], CellRecord | None] = lambda: None
 
 
 class Writer:
@@ -88,6 +91,7 @@ class Writer:
         file = self._open()
         if self._board is not None:
             self._catalog = self._board.catalog()
+            self._board.dashboard.adopt(self._board.layout())
             self._board.dashboard.resume(file.cells.find())
             self._place(file.metrics())  # a fork begins with numbers and without cells
             self._earlier = self._found = self._findings = file.findings()
@@ -131,6 +135,8 @@ class Writer:
             match entry:
                 case CellChange(id, fields):
                     self._cells[id] = {**self._cells.get(id, {}), **fields}
+                case Arranged(order):
+                    self._arrange(order)
                 case Medium():
                     self._add_medium(entry)
                 case Lost(count, reason):
@@ -172,6 +178,12 @@ class Writer:
             id = str(cell["_id"])
             self._whole[id] = cell
             self._cells[id] = {**self._cells.get(id, {}), "metrics": cell["metrics"]}
+
+    def _arrange(self, order: Arrangement) -> None:
+        for cell, fields in self._board.dashboard.arrange(order) if self._board else ():
+            id = str(cell["_id"])
+            self._whole[id] = cell
+            self._cells[id] = {**self._cells.get(id, {}), **fields}
 
     def _examine(self, batch: Batch) -> None:
         if self._board is None:
@@ -300,7 +312,7 @@ class Writer:
             return self._whole[id]
         assert self._board is not None
         blank: CellRecord = {"_id": id, "name": "", "type": "html", "value": [], "description": "", "run": self.info.id}
-        return blank | {"pos": self._board.dashboard.next_place()}
+        return blank | self._board.dashboard.blank(id)
 
     def _write_media(self, file: RunFile) -> None:
         """Write what was logged beside numbers, and show of each name the newest in its cell."""

@@ -194,7 +194,7 @@ def _add_about(app: Application, store: Store) -> None:
 
 def _count_loose(store: Store) -> int:
     with store.cells(None) as cells:
-        return len(cells.find())
+        return sum(cell.get("type") != "layout" for cell in cells.find())  # those say how cells stand, and are none
 
 
 # --- cells in frames -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agnez.dashboard import Dashboard, cell_id, medium_cell
+from agnez.dashboard import Dashboard, cell_id, medium_cell, read_layout
 from agnez.diagnosis import Examiner
 from agnez.errors import ConflictError, NotFoundError, StoreError
 from agnez.record import CellRecord, Json, Medium, RunInfo
@@ -71,6 +71,7 @@ class PostedRun:
         self._file: RunFile = store.open_run(id)
         self._place_on_disk = self._path.stat().st_ino
         self._dashboard = Dashboard(id)
+        self._dashboard.adopt(read_layout(store, self._file.info().project))
         self._metrics: set[str] = set()
         self._examine = Examiner(id)
         self._earlier = self._found = self._file.findings()
@@ -140,7 +141,7 @@ class PostedRun:
                 self._file.cells.patch(id, fields, origin="")
             except NotFoundError:
                 self._dashboard.resume(self._file.cells.find())
-                place: CellRecord = {"_id": id, "run": self.id, "pos": self._dashboard.next_place()}
+                place: CellRecord = {"_id": id, "run": self.id, **self._dashboard.blank(id)}
                 self._file.cells.create(place | fields, origin="")
 
     def change(self, changes: Mapping[str, Any]) -> None:

@@ -60,6 +60,8 @@ export interface Cell {
   readonly rows: number;
   readonly columns: number;
   readonly hidden: boolean;
+  /** The rows and columns of the grid that a script has laid out; null where none did. */
+  readonly grid: readonly [number, number] | null;
   /** The newest revision of its project's layout that it has heard of. */
   readonly layout: number;
   /** What was written at steps of a chart. */
@@ -278,12 +280,19 @@ export function readCell(value: unknown): Cell {
     rows: span(record, "rows"),
     columns: span(record, "columns"),
     hidden: record["hidden"] === true,
+    grid: readGrid(record["grid"]),
     layout: numberOr(record, "layout", 0),
     notes: readNotes(record["notes"]),
     media: textOr(record, "media", null),
     step: numberOr(record, "step", null),
     count: numberOr(record, "count", 0),
   };
+}
+
+function readGrid(value: unknown): readonly [number, number] | null {
+  if (!Array.isArray(value) || !value.every((each) => Number.isInteger(each) && each > 0)) return null;
+  const [rows, columns] = value as number[];
+  return rows === undefined || columns === undefined ? null : [rows, columns];
 }
 
 /** Read the record of how a project's cells stand, from a list that has at most one; null where there is none. */

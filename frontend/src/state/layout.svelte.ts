@@ -83,7 +83,9 @@ export class Layout {
 
   /** The grid that the script set up, if it did. */
   readonly subplots: Subplots | null = $derived.by(() => {
-    for (const cell of this.#session.cells.values()) if (cell.type === LAYOUT) return subplotsOf(cell.value);
+    for (const { grid } of this.#session.cells.values()) {
+      if (grid !== null) return { columns: limited(grid[1]), slots: grid[0] * limited(grid[1]) };
+    }
     return null;
   });
 
@@ -198,13 +200,6 @@ interface Change {
 
 function spotOf({ pos, rows, columns, hidden }: Entry): Required<Spot> {
   return { pos, rows, columns, hidden };
-}
-
-function subplotsOf(value: unknown): Subplots | null {
-  if (typeof value !== "object" || value === null) return null;
-  const { rows, columns } = value as { rows?: unknown; columns?: unknown };
-  if (typeof rows !== "number" || typeof columns !== "number") return null;
-  return { columns: limited(columns), slots: limited(columns) * Math.max(1, Math.floor(rows)) };
 }
 
 function limited(span: number): number {
