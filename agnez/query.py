@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from agnez.errors import BadValueError
 from agnez.record import Json
 
 Record: TypeAlias = dict[str, Json]
+T = TypeVar("T")
 Test: TypeAlias = Callable[[Record], bool]
 
 DEPTH = 32
@@ -46,10 +47,22 @@ class Query:
 
     def sorted(self, records: Iterable[Record]) -> list[Record]:
         """Return the records that match, in the order asked for; ties keep the order they came in."""
-        found = [record for record in records if self.matches(record)]
+        return self.ordered(filter(self.matches, records), lambda record: record)
+
+    def ordered(self, things: Iterable[T], record: Callable[[T], Record]) -> list[T]:
+        """Return things in the order asked for of their records; ties keep the order they came in."""
+        found = list(things)
         for path, direction in reversed(self.sort):
-            found.sort(key=lambda record: _rank(record, path), reverse=direction < 0)
+            found.sort(key=lambda each: _rank(record(each), path), reverse=direction < 0)
         return found
+
+    def asks_of(self, field: str) -> bool:
+        """Tell whether its conditions or its order may look at a field."""
+        return any(path.partition(".")[0] == field for path, _ in self.sort) or _asks_of(self.filters, field)
+
+    def selects(self, field: str) -> bool:
+        """Tell whether a field, or a part of it, is in the answer."""
+        return self.select is None or any(path.partition(".")[0] == field for path in self.select)
 
     def picked(self, records: Iterable[Record]) -> list[Record]:
         """Return of the records that match, in their order, those that `$skip` and `$limit` leave."""
@@ -160,6 +173,16 @@ def _any_of(branches: Iterable[Mapping[str, Json]]) -> Test:
     return lambda record: any(test(record) for test in tests)
 
 
+def _asks_of(filters: Mapping[str, Json], field: str) -> bool:
+    for name, value in filters.items():
+        if name in ("$or", "$and"):
+            if any(_asks_of(branch, field) for branch in _branches(name, value)):
+                return True
+        elif name.partition(".")[0] == field:
+            return True
+    return False
+
+
 def _condition(name: str, value: Json) -> Test:
     if name == "$or":
         return _any_of(_branches(name, value))
@@ -169,18 +192,19 @@ def _condition(name: str, value: Json) -> Test:
     if name.startswith("$"):
         raise _unknown(name)
     path = name.split(".")
-    tests_of_field = [_OPERATORS[operator](operand) for operator, operand in _operators(value)]
+    tests_of_field = [_OPERATORS[operator](operand) for operator, operand in operators_of(value)]
     return lambda record: all(test(_values(record, path)) for test in tests_of_field)
 
 
 def _branches(name: str, value: Json) -> list[Mapping[str, Json]]:
-    branches = _array(value)
+    branches = array_of(value)
     if branches is None or not all(isinstance(branch, Mapping) for branch in branches):
         raise BadValueError(f"{name} takes an array of queries")
     return [branch for branch in branches if isinstance(branch, Mapping)]
 
 
-def _operators(value: Json) -> list[tuple[str, Json]]:
+def operators_of(value: Json) -> list[tuple[str, Json]]:
+    """Return the operators that a field is tested by, each with its operand; `$eq` stands for plain equality."""
     if not isinstance(value, Mapping) or not any(key.startswith("$") for key in value):
         _refuse_operators(value)
         return [("$eq", value)]
@@ -219,7 +243,7 @@ def _equal_to(operand: Json) -> ValuesTest:
 
 
 def _one_of(operand: Json) -> ValuesTest:
-    choices = _array(operand)
+    choices = array_of(operand)
     if choices is None:
         raise BadValueError("$in and $nin take an array")
     _refuse_operators(choices)
@@ -321,19 +345,20 @@ def _meant(asked: Json, stored: Json) -> Json:
     if isinstance(stored, bool):
         return {"true": True, "false": False}.get(asked, asked)
     if isinstance(stored, int | float):
-        return _number(asked)
+        return meant_number(asked)
     if stored is None and asked in ("", "null"):
         return None
     return asked
 
 
-def _number(text: str) -> int | float | str:
+def meant_number(text: str) -> int | float | str:
+    """Return the number that text of an address means beside a number; the text itself where it means none."""
     if not _NUMBER.fullmatch(text):
         return text
     return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
-def _array(value: Json) -> list[Json] | None:
+def array_of(value: Json) -> list[Json] | None:
     """Return an array; a lone text of an address is an array of one."""
     if isinstance(value, list):
         return value
@@ -344,7 +369,7 @@ def _array(value: Json) -> list[Json] | None:
 
 
 def _count(name: str, value: Json) -> int:
-    number = _number(value) if isinstance(value, str) else value
+    number = meant_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1 or number < 0:
         raise BadValueError(f"{name} takes a number from 0")
     return int(number)
@@ -359,7 +384,7 @@ def _sort(value: Json) -> tuple[tuple[str, int], ...]:
 
 
 def _direction(value: Json) -> int:
-    number = _number(value) if isinstance(value, str) else value
+    number = meant_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or number not in (1, -1):
         raise BadValueError("$sort takes 1 or -1 for each field")
     return 1 if number == 1 else -1
@@ -368,7 +393,7 @@ def _direction(value: Json) -> int:
 def _select(value: Json) -> tuple[str, ...] | None:
     if value is None:
         return None
-    fields = _array(value)
+    fields = array_of(value)
     if fields is None or not all(isinstance(field, str) for field in fields):
         raise BadValueError("$select takes an array of fields")
     return tuple(str(field) for field in fields)

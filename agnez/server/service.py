@@ -38,6 +38,10 @@ class Pagination:
     default: int
     most: int
 
+    def limit(self, query: Query) -> int:
+        """Return how many records a page of a query has at the most."""
+        return min(self.default if query.limit is None else query.limit, self.most)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -147,9 +151,7 @@ def page(
 ) -> Json:
     """Return what `find` answers with of `records`: an array, or a page object; `told` makes of a record its JSON."""
     found = query.sorted(records)
-    limit = query.limit
-    if pagination:
-        limit = min(pagination.default if limit is None else limit, pagination.most)
+    limit = pagination.limit(query) if pagination else query.limit
     end = None if limit is None else query.skip + limit
     data: list[Json] = [told(query.trimmed(record)) for record in found[query.skip : end]]
     if pagination is None:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import ClassVar, Self
 
-from agnez.errors import BadValueError, NotFoundError, StoreError
+from agnez.errors import BadValueError, NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
-from agnez.server.service import Announce, Method, MethodNotAllowedError, Pagination, one, page
+from agnez.server.search import Search
+from agnez.server.service import Announce, Method, MethodNotAllowedError, Pagination, one
 from agnez.store import Cells, Store
 from agnez.store.held import HeldCells
 from agnez.wire import dump
@@ -49,6 +50,7 @@ class Values:
         self.announcing = threading.RLock()
         """Held from a change until it was announced, so that events leave in the order in which changes took effect."""
         self._store = store
+        self._search = Search(store)
         self._held = HeldCells(store)  # used by who holds `announcing`
         self._announce = announce
         self._pagination = pagination
@@ -61,7 +63,11 @@ class Values:
 
     def find(self, query: Query) -> Json:
         """Return the cells that match. With `run` in the query: the loose ones and those in that run's file."""
-        return page(self._candidates(query), query, self._pagination)
+        if self._pagination is None:
+            return [query.trimmed(record) for record in self._search.found(query)]
+        limit = self._pagination.limit(query)
+        total, found = self._search.page(query, limit)
+        return {"total": total, "limit": limit, "skip": query.skip, "data": [query.trimmed(each) for each in found]}
 
     def get(self, id: str, query: Query) -> Record:
         """Return a cell.
@@ -145,7 +151,7 @@ class Values:
     def _each_match(self, event: str, query: Query, change: Callable[[Cells, str, Record], Record]) -> Json:
         with self._changes(event, query) as changes:
             changed: list[Json] = []
-            for record in self._candidates(query):
+            for record in self._search.records(query):
                 id = str(record["_id"])
                 try:
                     cells, found = changes.matching(id)
@@ -165,32 +171,6 @@ class Values:
     def _check_multi(self, method: str) -> None:
         if not self._multi:
             raise MethodNotAllowedError(f"Can not {method} multiple entries")
-
-    def _candidates(self, query: Query) -> Iterator[Record]:
-        id, run = query.pinned.get("_id"), query.pinned.get("run")
-        if id is not None:
-            yield from self._read_if_there(id)
-            return
-        yield from self._cells_of(None)
-        runs = [run] if run is not None else [info.id for info in reversed(self._store.runs())]
-        for each in runs:
-            yield from self._cells_of(each)
-
-    def _cells_of(self, run: str | None) -> list[Record]:
-        try:
-            with self._store.cells(run) as cells:
-                return cells.find()
-        except NotFoundError:
-            return []
-        except StoreError as error:  # one damaged run must not hide all the others
-            log.warning("the cells of run %s cannot be read: %s", run, error)
-            return []
-
-    def _read_if_there(self, id: str) -> list[Record]:
-        try:
-            return [self._read(id)]
-        except NotFoundError:
-            return []
 
     def _read(self, id: str) -> Record:
         _check_speakable(id)

@@ -126,6 +126,12 @@ class Catalog:
         """Return the ids of all runs."""
         return {id for (id,) in self._connection.execute("SELECT id FROM runs WHERE facts IS NOT NULL")}
 
+    def by_age(self) -> list[str]:
+        """Return the ids of all runs, the oldest first."""
+        return [
+            id for (id,) in self._connection.execute("SELECT id FROM runs WHERE facts IS NOT NULL ORDER BY created, id")
+        ]
+
     def version(self) -> int:
         """Return a number that changes when another connection has written to the file."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
