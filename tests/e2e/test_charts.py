@@ -26,6 +26,8 @@ import agnez
 STEPS = 3000
 EPOCHS = 6
 SPIKE = 1234
+DEEP = 400_000
+DEEP_SPIKE = 271_828
 
 
 def loss(step: int) -> float:
@@ -36,10 +38,12 @@ def loss(step: int) -> float:
 
 @dataclass(frozen=True)
 class Served:
-    """A store with one run, and the address of its server."""
+    """A store with some runs, and the address of its server."""
 
     address: str
     run: str
+    beside: str
+    deep: str
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             numbers |= {"train/loss": 0.2 + 2 * math.exp(-step / 700), "val/loss": 0.3 + 2 * math.exp(-step / 800)}
         run.log(numbers, step=step)
     run.finish()
+    beside = agnez.init(project="charts", name="beside", dir=folder, server=None)
+    for step in range(1000):
+        beside.log({"batch/loss": 1.5, "weights/a": -float(step)}, step=step)
+    beside.finish()
+    deep = agnez.init(project="charts", name="deep", dir=folder, server=None)
+    for step in range(DEEP):
+        deep.log({"loss": 9.0 if step == DEEP_SPIKE else 1.0}, step=step)
+    deep.finish()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -69,7 +81,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert server.stdout is not None
     while str(port) not in (line := server.stdout.readline()):
         assert line, "the server ended"
-    yield Served(f"http://127.0.0.1:{port}/", run.id)
+    yield Served(f"http://127.0.0.1:{port}/", run.id, beside.id, deep.id)
     os.killpg(server.pid, signal.SIGKILL)
     server.communicate()
 
@@ -89,8 +101,8 @@ Open = Callable[..., Page]
 def opened(context: BrowserContext, served: Served) -> Iterator[Open]:
     watched = Watched(context.new_page())
 
-    def open_page(fragment: str = "") -> Page:
-        page = watched.open(f"{served.address}?run={served.run}{fragment}")
+    def open_page(fragment: str = "", run: str | None = None) -> Page:
+        page = watched.open(f"{served.address}?run={run or served.run}{fragment}")
         page.wait_for_selector('[data-name="Loss"] [data-testid=chart][data-draws]')
         return page
 
@@ -362,7 +374,7 @@ def test_the_table_tells_how_many_points_there_are_and_makes_few_rows(opened: Op
     page = opened()
     menu(page, "Weight norms").get_by_test_id("open-table").click()
     table = page.get_by_test_id("chart-table")
-    expect(table).to_contain_text(re.compile(r"[\d,]+ points"))
+    expect(table).to_contain_text(re.compile(r"[1-9][\d,]+ points"))
     assert table.locator("tbody tr").count() < 60
     region = table.get_by_role("region")
     region.evaluate("node => node.scrollTo(0, node.scrollHeight)")
@@ -379,7 +391,7 @@ def test_a_note_is_kept_with_the_run(opened: Open, served: Served) -> None:
     expect(page.get_by_role("textbox", name=re.compile("Note at step"))).to_have_count(0)
     cells = page.evaluate("fetch('/values').then(answer => answer.json())")
     listed = cells if isinstance(cells, list) else cells["data"]
-    notes = [cell["notes"] for cell in listed if cell["name"] == "Weight norms"]
+    notes = [cell["notes"] for cell in listed if (cell["name"], cell.get("run")) == ("Weight norms", served.run)]
     assert notes == [[{"step": 2999, "text": "the rate was halved"}]]
     page.reload()
     page.wait_for_function(
@@ -398,3 +410,47 @@ def test_a_line_can_be_switched_off_and_on(opened: Open) -> None:
     page.wait_for_function(
         "node => 'weights/a' in JSON.parse(node.dataset.last)", arg=chart(page, "Weight norms").element_handle()
     )
+
+
+def test_zooming_in_reads_finer_points_until_each_is_there(opened: Open, served: Served) -> None:
+    page = opened(run=served.deep)
+    node = chart(page).element_handle()
+    seen = []
+    width = float(DEEP)
+    while width > 50:
+        low = max(0.0, DEEP_SPIKE - width / 3)
+        page.evaluate("range => location.hash = `#v=1&zoom=${range[0]}~${range[1]}`", [low, low + width])
+        shows(page, low, low + width)
+        page.wait_for_function(
+            "node => JSON.parse(node.dataset.frame).y[1] >= 9", arg=node
+        )  # the spike is there at once
+        width /= 12
+        seen.append(told(page)["points"])
+    shown = math.floor(low + width * 12) - math.ceil(low) + 1
+    page.wait_for_function(
+        "([node, count]) => Math.abs(JSON.parse(node.dataset.frame).points - count) <= 2", arg=[node, shown]
+    )
+    assert not told(page)["thinned"], seen
+    chart(page).focus()
+    chart(page).press("Home")
+    first = page.locator('[data-testid=cell][data-name="Loss"] [data-testid=chart-said]')
+    step = f"{math.ceil(low):,}".replace(",", "\u2009")
+    expect(first).to_have_text(f"loss 1.00, step {step}")
+
+
+def test_another_run_is_laid_over_in_its_own_colour(opened: Open, served: Served) -> None:
+    page = opened(f"#v=1&over={served.beside}")
+    entry = page.locator('[data-testid=cell][data-name="Weight norms"] .entry').filter(has_text="beside")
+    expect(entry).to_have_count(1)
+    expect(entry.locator("b")).to_have_text("−999")
+    assert frame(page, "Weight norms")["y"][0] <= -999
+    colour = entry.locator("line").get_attribute("stroke")
+    loss_entry = page.locator('[data-testid=cell][data-name="Loss"] .entry').filter(has_text="beside")
+    expect(loss_entry.locator("line")).to_have_attribute("stroke", colour or "")
+    menu(page, "Weight norms")
+    rows = list(csv.DictReader(io.StringIO(saved(page, "csv").read_text())))
+    assert {(row["run"], row["metric"]) for row in rows} == {
+        ("", "weights/a"),
+        ("", "weights/b"),
+        ("beside", "weights/a"),
+    }

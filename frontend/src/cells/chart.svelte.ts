@@ -1,23 +1,29 @@
 /** What a chart's cell shows: its lines, its axis and what is said of them, put together from the session and the view. */
 
-import { axesOf, joined, type Source, type Stand } from "../charts/axes.svelte";
+import { untrack } from "svelte";
+import { axesOf, joined, type SeriesOf, type Stand } from "../charts/axes.svelte";
+import { stepAt } from "../charts/axis";
 import { pointAt } from "../charts/draw";
+import { Merger } from "../charts/merge";
 import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
 import { rideOf } from "../charts/ranges";
 import { isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
 import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
-import { NO_POINTS } from "../state/columns";
+import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
+import type { Answer, Finer, Want } from "../state/detail.svelte";
 import type { ChartSettings, Interval } from "../state/view.svelte";
 import type { Cell } from "../wire";
+import { laidOf, type Laid, type Overlay } from "./laid.svelte";
 
-/** A run that is laid over the charts. */
-interface Overlay {
-  readonly id: string;
-  readonly name: string;
-  readonly colour: number;
+/** The lines of one run; `run` is null for the run that is shown. */
+interface Group {
+  readonly run: Overlay | null;
+  readonly alive: boolean;
+  readonly placing: Placing;
+  readonly styles: readonly SeriesStyle[];
 }
 
 export class Chart {
@@ -36,6 +42,8 @@ export class Chart {
     this.#page = page;
     this.#cell = cell;
     this.#title = title;
+    this.#want = page.session.detail.want();
+    this.#laid = laidOf(page);
   }
 
   // Cells come anew with each figure: the styles change only with the names.
@@ -50,74 +58,123 @@ export class Chart {
   /** Whether the x axis is that of the other charts, with its cursor and its range. */
   readonly shared: boolean = $derived.by(() => this.settings.x === this.#page.view.x);
 
-  get #source(): Source {
-    const { session } = this.#page;
-    return { run: session.run, series: session.series };
-  }
+  readonly #want: Want;
+  readonly #mergers: Record<string, Merger> = {};
 
-  #sourceOf(id: string): Source {
-    const { session } = this.#page;
-    return { run: session.runs.get(id), series: session.seriesOf(id) };
-  }
-
-  readonly #overlays: readonly Overlay[] = $derived.by(() => {
-    const { session, view, colours } = this.#page;
-    const shown = view.overlays.filter((id) => id !== session.shown && !view.hidden.has(id));
-    return shown.map((id) => ({ id, name: session.runs.get(id)?.name ?? id, colour: colours.get(id) ?? 1 }));
-  });
-
-  readonly #stand: Stand = $derived.by(() => axesOf(this.#source.series, () => this.#source).stand(this.settings.x));
-
-  readonly #stands: readonly { readonly overlay: Overlay; readonly stand: Stand }[] = $derived.by(() =>
-    this.#overlays.map((overlay) => {
-      const source = (): Source => this.#sourceOf(overlay.id);
-      return { overlay, stand: axesOf(source().series, source).stand(this.settings.x) };
-    }),
-  );
+  readonly #laid: Laid;
+  readonly #stand: Stand = $derived.by(() => axesOf(this.#laid.main.series, () => this.#laid.main).stand(this.settings.x));
 
   #axis: XAxis | null = null;
   readonly axis: XAxis = $derived.by(() => {
-    const stands = [this.#stand, ...this.#stands.map(({ stand }) => stand)];
+    const stands = [this.#stand, ...this.#laid.over(this.settings.x).map(({ stand }) => stand)];
     return (this.#axis = joined(stands.filter((each) => each.unit === this.#stand.unit), this.#axis));
   });
 
   // The array stays the same while none of its series grows: then nothing that follows from it is done again.
   #held: readonly Line[] = [];
   readonly lines: readonly Line[] = $derived.by(() => {
-    const hidden = typeof this.#page.session.shown === "string" && this.#page.view.hidden.has(this.#page.session.shown);
-    const own = hidden ? [] : this.#linesOf(this.#source, this.#stand.placing, null, this.styles);
-    const now = [...own, ...this.#laidOver()];
-    const same = now.length === this.#held.length && now.every((line, nth) => line === this.#held[nth]);
-    return (this.#held = same ? this.#held : now);
+    void this.#laid.news;
+    const { session, view } = this.#page;
+    const hidden = typeof session.shown === "string" && view.hidden.has(session.shown);
+    const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles: this.styles };
+    const over = this.#laid.over(this.settings.x);
+    const { muted } = this.settings;
+    const answer = this.#want.answer;
+    // What the lines follow from was read above: asked again of each series, each chart would listen to all of them.
+    return untrack(() => {
+      const now: Line[] = [];
+      if (!hidden) this.#add(now, group, this.#laid.main.series, muted, answer);
+      for (const { overlay, stand } of over) {
+        const styles = this.styles.map((style) => overlaid(style, overlay.colour, overlay.name, this.styles.length === 1));
+        const beside = { run: overlay, alive: overlay.alive, placing: stand.placing, styles };
+        this.#add(now, beside, session.seriesOf(overlay.id), muted, answer);
+      }
+      const same = now.length === this.#held.length && now.every((line, nth) => line === this.#held[nth]);
+      return (this.#held = same ? this.#held : now);
+    });
   });
 
-  #laidOver(): Line[] {
-    return this.#stands.flatMap(({ overlay, stand }) => {
-      const styles = this.styles.map((style) => overlaid(style, overlay.colour, overlay.name, this.styles.length === 1));
-      return this.#linesOf(this.#sourceOf(overlay.id), stand.placing, overlay.id, styles).filter((line) => line.points.length > 0);
-    });
+  /** Add the lines of one run; what did not change is the same object as before. */
+  #add(lines: Line[], { run, alive, placing, styles }: Group, series: SeriesOf, muted: readonly string[], answer: Answer | null): void {
+    const id = run?.id ?? this.#page.session.shown ?? "";
+    for (const style of styles) {
+      if (muted.includes(style.metric)) continue;
+      const columns = series.get(style.metric);
+      if (run !== null && (columns?.points.length ?? 0) === 0) continue;
+      const key = `${run?.id ?? ""}\n${style.metric}`;
+      const nth = this.#held[lines.length];
+      const old = nth?.key === key ? nth : this.#held.find((line) => line.key === key);
+      const drawn = this.#finer(key, answer?.get(id, style.metric), answer, columns?.points ?? NO_POINTS, placing);
+      const same = old?.points === drawn.points && old.style === style && old.placing === drawn.placing && old.alive === alive;
+      lines.push(same ? old : { key, style, ...drawn, last: lastOf(columns), run: run?.name ?? null, alive });
+    }
   }
 
-  #linesOf({ run, series }: Source, placing: Placing, id: string | null, styles: readonly SeriesStyle[]): Line[] {
-    void series.version;
-    const alive = run?.state === "running";
-    const muted = this.settings.muted;
-    const wanted = muted.length === 0 ? styles : styles.filter((style) => !muted.includes(style.metric));
-    return wanted.map((style) => {
-      const columns = series.get(style.metric);
-      const points = columns?.points ?? NO_POINTS;
-      const key = `${id ?? ""}\n${style.metric}`;
-      const old = this.#held.find((line) => line.key === key);
-      const same = old?.points === points && old.style === style && old.placing === placing && old.alive === alive;
-      return same ? old : { key, style, points, placing, last: lastOf(columns), run: id, alive };
-    });
+  /** The points of a line, finer where the user zoomed in. */
+  #finer(key: string, finer: Finer | undefined, answer: Answer | null, points: Points, placing: Placing): Pick<Line, "points" | "placing"> {
+    if (finer === undefined || finer.points.length === 0 || answer?.wish.x !== this.#wishX()) return { points, placing };
+    // On the axis of a metric the order of points is not that of their steps: there they stand alone.
+    if (placing.by === "metric") {
+      const places = finer.places ?? NO_POINTS.steps;
+      const placed = this.#placed.get(places) ?? { by: "places" as const, places };
+      this.#placed.set(places, placed);
+      return { points: finer.points, placing: placed };
+    }
+    return { points: (this.#mergers[key] ??= new Merger()).join(points, finer.points), placing };
+  }
+
+  readonly #placed = new WeakMap<Float64Array, Placing>();
+
+  /** How the server calls what the axis counts. */
+  #wishX(): string {
+    const { x } = this.settings;
+    if (x.startsWith("metric:")) return x.slice("metric:".length);
+    return x === "time" || x === "relative" ? x : "step";
+  }
+
+  /** Ask for finer points of the part that is shown, where there are any; what is moving on with the head has them. */
+  ask(width: number): void {
+    const zoom = this.zoom;
+    const run = this.#page.session.shown;
+    const coarse = zoom !== null && this.#coarse;
+    if (!coarse || typeof run !== "string" || zoom !== this.settings.zoom || width <= 0) {
+      if (zoom === null) this.#want.ask(null);
+      return;
+    }
+    const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
+    const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
+    const most = Math.round(Math.max(200, Math.min(4 * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
+    this.#want.ask({ runs, metrics, x: this.#wishX(), ...this.#bounds(zoom), most });
+  }
+
+  /** Stop asking. */
+  close(): void {
+    this.#want.close();
+  }
+
+  /** Whether points were left out of what is held of any line. */
+  readonly #coarse: boolean = $derived.by(() => {
+    void this.#laid.news;
+    return untrack(() =>
+      [this.#laid.main, ...this.#laid.overlays.map(({ id }) => this.#laid.source(id))].some(({ series }) =>
+        this.metrics.some((metric) => series.get(metric)?.points.thinned === true),
+      ),
+    );
+  });
+
+  /** The bounds of a range as the server counts them. */
+  #bounds([low, high]: Interval): { readonly from: number; readonly to: number } {
+    if (this.axis.unit !== "epoch") return { from: low, to: high };
+    const placings = [this.#stand, ...this.#laid.over(this.settings.x).map(({ stand }) => stand)].map(({ placing }) => placing);
+    const steps = placings.flatMap((placing) => (placing.by === "epoch" ? [stepAt(placing.knots, low), stepAt(placing.knots, high)] : []));
+    return { from: Math.floor(Math.min(...steps)), to: Math.ceil(Math.max(...steps)) };
   }
 
   readonly held: readonly Line[] = $derived.by(() => this.lines.filter((line) => line.points.length > 0));
 
   /** Whether all values are shares of one. */
   readonly share: boolean = $derived.by(() => {
-    const { series } = this.#source;
+    const { series } = this.#laid.main;
     void series.version;
     const within = (metric: string): boolean => {
       const columns = series.get(metric);
@@ -215,6 +272,8 @@ export class Chart {
 }
 
 const NONE: readonly number[] = [];
+/** Finer points that a chart asks for at most, of all its lines. */
+const MOST_FINER = 400_000;
 
 function lastOf(columns: { readonly points: { readonly values: Float64Array; readonly length: number }; readonly last?: number } | undefined): number {
   return columns?.last ?? columns?.points.values[columns.points.length - 1] ?? NaN;

@@ -75,7 +75,10 @@ export class Axes {
   stand(kind: AxisKind): Stand {
     const now = this.#standNow(kind);
     const before = this.#kept[kind];
-    return (this.#kept[kind] = before !== undefined && sameStand(before, now) ? before : now);
+    if (before === undefined) return (this.#kept[kind] = now);
+    if (sameStand(before, now)) return before;
+    const alike = placedAlike(before.placing, now.placing) === Infinity;
+    return (this.#kept[kind] = alike ? { ...now, placing: before.placing } : now);
   }
 
   #standNow(kind: AxisKind): Stand {

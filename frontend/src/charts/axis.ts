@@ -131,6 +131,15 @@ export function epochAt({ steps, epochs, slope }: Knots, step: number): number {
   return epoch0 + (step - step0) * rise;
 }
 
+/** Map an epoch to a step, evenly between the places where it is known. */
+export function stepAt({ steps, epochs, slope }: Knots, epoch: number): number {
+  const i = Math.max(0, bisectRight(epochs, epoch) - 1);
+  const [step0, epoch0] = [steps[i] ?? 0, epochs[i] ?? 0];
+  const [step1, epoch1] = [steps[i + 1], epochs[i + 1]];
+  const rise = step1 === undefined || epoch1 === undefined ? slope : (epoch1 - epoch0) / (step1 - step0);
+  return rise > 0 ? step0 + (epoch - epoch0) / rise : step0;
+}
+
 /** With a known end the axis reaches there from the start; what ended early, or went on past it, shows what there is. */
 function epochDomain([first, last]: readonly [number, number], epochs: number | null, alive: boolean): [number, number] {
   const start = Math.floor(first + 1e-9);

@@ -37,6 +37,10 @@ export function clear({ context, width, height }: Surface): void {
   context.clearRect(0, 0, width, height);
 }
 
+/** To measure words is dear, and they are mostly the same. */
+const widths = new Map<string, number>();
+const MOST_WIDTHS = 2000;
+
 /** The ink of a canvas. */
 export function canvasInk(context: CanvasRenderingContext2D): Ink {
   return {
@@ -89,8 +93,15 @@ export function canvasInk(context: CanvasRenderingContext2D): Ink {
       context.fillText(text, x, y);
     },
     measure(text, lettering = {}) {
-      context.font = font(lettering);
-      return context.measureText(text).width;
+      const key = `${font(lettering)} ${text}`;
+      let width = widths.get(key);
+      if (width === undefined) {
+        context.font = font(lettering);
+        width = context.measureText(text).width;
+        if (widths.size > MOST_WIDTHS) widths.clear();
+        widths.set(key, width);
+      }
+      return width;
     },
     within(x, y, width, height, draw) {
       context.save();

@@ -22,6 +22,8 @@ const MOST_CURSOR_DOTS = 12;
 /** Lines from which on one that is meant stands out before the others. */
 const CROWD = 4;
 const NOTE_LETTERS = 22;
+/** Pixels at the right that a chart's buttons lie over. */
+const TOOLS = 56;
 
 /** Draw axes and lines, or of a chart that stands there `before` what has changed; return what stands there now. */
 export function drawChart(surface: Surface, model: LineModel, curves: Curves, before: Drawn | null): Drawn {
@@ -167,8 +169,9 @@ function drawNotes(ink: Ink, { frame, strokes, model: { notes, palette } }: Draw
 function drawOutside(ink: Ink, { frame, model: { palette } }: Drawn): void {
   const { left, top, width, height, above, below } = frame;
   const lettering: Lettering = { colour: palette.second, align: "right", halo: palette.panel };
-  if (above !== null) ink.write(`▲ up to ${short(above)}`, left + width - 2, top + 5, lettering);
-  if (below !== null) ink.write(`▼ down to ${short(below)}`, left + width - 2, top + height - 6, lettering);
+  const right = left + width - TOOLS;
+  if (above !== null) ink.write(`▲ up to ${short(above)}`, right, top + 5, lettering);
+  if (below !== null) ink.write(`▼ down to ${short(below)}`, right, top + height - 6, lettering);
 }
 
 function drawLines(ink: Ink, drawn: Drawn, from: number): void {
@@ -189,7 +192,9 @@ function drawStroke(ink: Ink, { frame, model }: Drawn, stroke: Stroke, from: num
   const dash = stroke.dense ? [] : style.dash;
   const start = from > 0 && dash.length === 0 ? startOf(stroke.trace, frame.x.invert(from - ROOM)) : 0;
   const lone: number[] = [];
-  ink.stroke({ colour, width: style.width, dash, strength: stroke.strength, dense: stroke.dense }, (way) =>
+  // Where a faint line of many points crosses itself it grows stronger: so it is as thin as it can be.
+  const width = stroke.dense && stroke.strength < 1 ? 1 : style.width;
+  ink.stroke({ colour, width, dash, strength: stroke.strength, dense: stroke.dense }, (way) =>
     followTrace(way, frame, stroke.trace, start, lone),
   );
   // A point without a neighbour is no line: it is drawn as a dot.

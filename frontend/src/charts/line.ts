@@ -120,7 +120,9 @@ function told({ frame, strokes, model }: Drawn): object {
     below,
     gaps,
     notes: model.notes.length,
-    drawn: strokes.reduce((sum, { trace }) => sum + trace.length, 0),
+    lines: strokes.filter(({ smooth, trace }) => !smooth && trace.length > 0).length,
+    points: strokes.reduce((sum, { smooth, trace }) => sum + (smooth ? 0 : trace.points), 0),
+    thinned: strokes.some(({ line }) => line.points.thinned),
   };
 }
 

@@ -19,7 +19,7 @@ export interface Line {
   readonly placing: Placing;
   /** The value that came last: the order of arrival need not be that of the steps. */
   readonly last: number;
-  /** The run that is laid over; null for the run that is shown. */
+  /** The name of the run that is laid over; null for the run that is shown. */
   readonly run: string | null;
   /** Whether the line still grows: then its head is a dot. */
   readonly alive: boolean;

@@ -4,12 +4,16 @@ import { bisectRight } from "d3-array";
 import type { Points } from "../state/columns";
 import { alikeKnots, projectSteps, type Knots } from "./axis";
 
-/** By the step; by the epoch that the step lies in; by the wall time since a moment; by another metric of the step. */
+/**
+ * By the step; by the epoch that the step lies in; by the wall time since a moment; by another metric of the step; by
+ * places that came with the points.
+ */
 export type Placing =
   | { readonly by: "step" }
   | { readonly by: "epoch"; readonly knots: Knots }
   | { readonly by: "time"; readonly since: number }
-  | { readonly by: "metric"; readonly metric: Points };
+  | { readonly by: "metric"; readonly metric: Points }
+  | { readonly by: "places"; readonly places: Float64Array };
 
 export const BY_STEP: Placing = { by: "step" };
 
@@ -27,6 +31,9 @@ export function place(placing: Placing, points: Points, start: number, end: numb
       break;
     case "metric":
       join(placing.metric, points.steps, start, end, out);
+      break;
+    case "places":
+      out.set(placing.places.subarray(start, end), start);
   }
 }
 
@@ -53,5 +60,6 @@ export function placedAlike(a: Placing, b: Placing): number | null {
   if (a.by === "step" && b.by === "step") return Infinity;
   if (a.by === "epoch" && b.by === "epoch") return alikeKnots(a.knots, b.knots);
   if (a.by === "time" && b.by === "time") return a.since === b.since ? Infinity : null;
+  if (a.by === "places" && b.by === "places") return a.places === b.places ? Infinity : null;
   return a.by === "metric" && b.by === "metric" && a.metric === b.metric ? Infinity : null;
 }
