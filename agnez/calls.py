@@ -115,6 +115,8 @@ class Calls:
         """Return settled calls as a batch. Its cost grows with the calls, and hardly with their numbers."""
         import numpy as np
 
+        if len(self) and all(names is self.names[0] for names in self.names):  # nearly always
+            return self._columns_alike()
         ids = list(map(id, self.names))  # equal names nearly always are the same: `KnownNames`
         kinds = dict(zip(ids, self.names, strict=True))
         places = {id: place for place, id in enumerate(kinds)}
@@ -137,6 +139,21 @@ class Calls:
             steps=spread(np.array(self.steps, dtype=np.int64)),
             values=np.fromiter(chain.from_iterable(self.numbers), np.float64, len(rows)),  # type: ignore[arg-type]
             times=spread(np.array(self.times, dtype=np.int64) // 1000),
+        )
+
+    def _columns_alike(self) -> Batch:
+        """Return calls that all have the same names as a batch, with the least of steps."""
+        import numpy as np
+
+        names, count = self.names[0], len(self)
+        width = len(names)
+        return Batch(
+            names=names,
+            metrics=np.tile(np.arange(width), count),
+            calls=np.repeat(np.arange(count), width),
+            steps=np.repeat(np.array(self.steps, dtype=np.int64), width),
+            values=np.fromiter(chain.from_iterable(self.numbers), np.float64, count * width),  # type: ignore[arg-type]
+            times=np.repeat(np.array(self.times, dtype=np.int64) // 1000, width),
         )
 
     def _items(self) -> Iterator[tuple[Names, int, int, Numbers]]:

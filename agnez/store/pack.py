@@ -13,6 +13,7 @@ each block.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,8 @@ _CODE = [("base", "<u8"), ("first", "<u8"), ("last", "<u8"), ("shift", "u1"), ("
 HEAD = np.dtype([("count", "<u4"), ("calls", _CODE), ("steps", _CODE), ("times", _CODE), ("values", _CODE)])
 """What a block begins with: how many points it has, and how each column is packed."""
 
+_LAID = struct.Struct("<I" + 4 * "QQQBB")  # the same, of one block
+_WORDS = 1 << 64
 _COLUMNS = ("calls", "steps", "times", "values")
 _WIDTHS = (8, 4, 2, 1)
 _AT_ONCE = 64
@@ -58,6 +61,31 @@ def _pack(points: Columns, starts: Places) -> list[bytes]:
         b"".join([head[place * size : place * size + size], *part, sums[place * 8 : place * 8 + 8]])
         for place, part in enumerate(parts)
     ]
+
+
+def lay(points: Columns) -> bytes:
+    """Return the body of one block, a little less tight than `pack` would and with a third of its steps.
+
+    Each column is one array of 1, 2, 4 or 8 bytes a number, or nothing where all are the same. `unpack` reads it.
+    """
+    head: list[int] = []
+    parts: list[bytes] = []
+    for column in (points.calls, points.steps, points.times):
+        bits = np.ascontiguousarray(column).view(np.uint64)
+        rest = bits[1:] - bits[:-1]
+        base = int(rest.view(np.int64).min()) % _WORDS if len(rest) else 0
+        rest -= np.uint64(base)
+        size = _size_of(int(np.bitwise_or.reduce(rest)))
+        head += (base, int(bits[0]), int(bits[-1]), 0, size)
+        if size:
+            parts += (bytes(size), rest.astype(f"<u{size}").tobytes())
+    values = np.ascontiguousarray(points.values).view(np.uint64)
+    parts += (values.tobytes(), (int(np.add.reduce(values)) % _WORDS).to_bytes(8, "little"))
+    return b"".join([_LAID.pack(len(points), *head, 0, 0, 0, 0, 8), *parts])
+
+
+def _size_of(used: int) -> int:
+    return next(size for size in (0, 1, 2, 4, 8) if used >> 8 * size == 0)
 
 
 def sums_of(points: Columns, starts: Places) -> Bits:

@@ -11,14 +11,12 @@ import numpy as np
 from agnez.errors import StoreError
 from agnez.store.columns import Columns, Records, starts_of
 from agnez.store.gather import gather
-from agnez.store.pack import pack, unpack
+from agnez.store.pack import lay, unpack
 
 SCHEMA = """
 CREATE TABLE tail (
     last INTEGER PRIMARY KEY, points INTEGER NOT NULL, metrics BLOB NOT NULL, body BLOB NOT NULL
 )"""
-
-_ONE = np.zeros(1, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,8 +87,8 @@ class Tail:
         self._connection = connection
 
     def append(self, rows: Rows) -> None:
-        """Add points, as one row."""
-        (body,) = pack(rows.points, _ONE)
+        """Add points, as one row. Only the tail as a whole is packed tight: this here happens beside a training."""
+        body = lay(rows.points)
         metrics, last = rows.metrics.astype("<u4").tobytes(), int(rows.points.calls[-1])
         self._connection.execute(
             "INSERT INTO tail (last, points, metrics, body) VALUES (?, ?, ?, ?)", (last, len(rows), metrics, body)

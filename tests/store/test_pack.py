@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agnez.store.columns import Columns
-from agnez.store.pack import pack, unpack
+from agnez.store.pack import lay, pack, unpack
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 SHORT = st.integers(0, 300)
@@ -24,9 +24,12 @@ SHORT = st.integers(0, 300)
 def test_any_bits_come_back(columns: tuple[list[int], ...], cuts: set[int]) -> None:
     calls, steps, times, bits = (np.array(column, dtype=np.int64) for column in columns)
     starts = np.array([0, *sorted(cut for cut in cuts if cut < len(calls))], dtype=np.intp)
-    found = unpack(pack(Columns(calls, steps, times, bits.view(np.float64)), starts))
+    points = Columns(calls, steps, times, bits.view(np.float64))
+    found = unpack([*pack(points, starts), lay(points)])  # packed tight, and laid down as it came
     for one, other in zip(
-        (calls, steps, times, bits), (found.calls, found.steps, found.times, found.values), strict=True
+        (np.tile(each, 2) for each in (calls, steps, times, bits)),
+        (found.calls, found.steps, found.times, found.values),
+        strict=True,
     ):
         np.testing.assert_array_equal(one, other.view(np.int64))
 
