@@ -8,7 +8,7 @@ from __future__ import annotations
 from agnez.render.assets import asset_path, localise, relative
 from agnez.render.curves import Curves, Line, Role
 from agnez.render.freeze import FrozenFigure, freeze, is_figure
-from agnez.render.html import figure_html, figure_png_html
+from agnez.render.html import figure_html, figure_parts, figure_png_html
 from agnez.render.jobs import Job, Source, render_job
 from agnez.render.renderer import Mode, Renderer, Result
 
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "asset_path",
     "figure_html",
+    "figure_parts",
     "figure_png_html",
     "freeze",
     "is_figure",

@@ -180,28 +180,106 @@ window.agnezFigure = window.agnezFigure || (function () {
     return Math.max(0, Math.ceil(Math.max(0, ...widths) + 11 - figure.axes[0].position[0]));
   }
 
-  return function agnezFigure(id, plugins) {
+  // What the user has set of a drawing: what each axes was zoomed to and from, and the buttons that are pressed.
+  function setting(figure, limits) {
+    const axes = figure.axes.map((ax, i) => ({ moved: ax.lastTransform, width: ax.width, height: ax.height, limits: limits[i] }));
+    const zoomed = axes.some(({ moved }) => moved.k !== 1 || moved.x !== 0 || moved.y !== 0);
+    return { axes: zoomed ? axes : null, pressed: figure.toolbar.buttons.filter((each) => each.active).map((each) => each.cssclass) };
+  }
+
+  const LIMITS = ["xlim", "ylim", "xdomain", "ydomain"];
+  function limitsOf(spec) {
+    return spec.axes.map((axes) => Object.fromEntries(LIMITS.filter((name) => name in axes).map((name) => [name, [...axes[name]]])));
+  }
+
+  // Hold the limits that were zoomed from, so that the same transform shows the same part of the axes, exactly.
+  function hold(spec, zoomed) {
+    if (zoomed) spec.axes.forEach((axes, i) => Object.assign(axes, zoomed[i].limits));
+  }
+
+  function restore(figure, { axes, pressed }) {
+    figure.toolbar.buttons.filter((each) => pressed.includes(each.cssclass) && !each.active).forEach((each) => each.activate());
+    if (!axes) return;
+    figure.axes.forEach((ax, i) => {
+      const { moved, width, height } = axes[i];
+      ax.bindZoom();
+      ax.doZoom(false, d3.zoomIdentity.translate(moved.x * ax.width / width, moved.y * ax.height / height).scale(moved.k), 0);
+      if (!ax.isSomeTypeOfZoomEnabled()) ax.unbindZoom();
+    });
+  }
+
+  return function agnezFigure(id, plugins, lasting) {
     const div = document.getElementById(id);
-    const source = document.getElementById(id + "-spec").textContent;
-    const own = div.classList.contains("agnez-own");
+    let source = document.getElementById(id + "-spec").textContent;
+    let own = div.classList.contains("agnez-own");
     let size = "";
     let rules = [];
+    let figure = null;
+    let limits = [];
+    let held = false;
+    let pressing = false;
+    let waiting = null;
 
-    function draw(wider) {
+    function draw(wider, kept = figure && setting(figure, limits)) {
       const spec = JSON.parse(source);
       const fit = own ? [...room(div, spec), wider] : [];
       if (rules.length && size === String(fit)) return;
       size = String(fit);
       rules.forEach((rule) => rule.remove());
+      const zoomed = kept && kept.axes && kept.axes.length === spec.axes.length ? kept.axes : null;
+      hold(spec, zoomed);
+      held = Boolean(zoomed);
+      limits = limitsOf(spec);
       const done = drawn(id, own ? refit(spec, ...fit) : spec, own);
       rules = done.rules;
-      const more = own ? lacking(done.figure) : 0;
-      if (more && !wider) draw(more);
+      figure = done.figure;
+      const more = own ? lacking(figure) : 0;
+      if (more && !wider) return draw(more, kept);
+      if (kept) restore(figure, { axes: zoomed, pressed: kept.pressed });
+      figure.axes.forEach((ax) => ax.elements.push({ props: {}, zoomed: released }));
+    }
+
+    // Limits that were held for the sake of a zoom are let go with it.
+    function released(transform) {
+      if (!held || transform.k !== 1 || transform.x !== 0 || transform.y !== 0) return;
+      held = false;
+      setTimeout(() => anew(0), 60);
+    }
+
+    function anew() {
+      size = "";
+      draw(0);
+    }
+
+    // Show another figure in the place of this one. A hand that is at it is not disturbed.
+    function take(next) {
+      if (pressing) { waiting = next; return; }
+      source = JSON.stringify(next.spec);
+      own = next.own === true;
+      div.classList.toggle("agnez-own", own);
+      div.setAttribute("aria-label", next.label);
+      div.style.background = next.background;
+      anew();
+      parent.postMessage({ agnez: "drawn", version: next.version }, "*");
     }
 
     define(mpld3);
     plugins(mpld3);
     draw(0);
-    if (own) window.addEventListener("resize", () => requestAnimationFrame(() => draw(0)));
+    window.addEventListener("resize", () => requestAnimationFrame(() => own && draw(0)));
+    if (!lasting) return;
+    window.addEventListener("pointerdown", () => { pressing = true; }, true);
+    for (const name of ["pointerup", "pointercancel", "blur"]) {
+      window.addEventListener(name, () => {
+        pressing = false;
+        const next = waiting;
+        waiting = null;
+        if (next) setTimeout(() => take(next), 0);
+      }, true);
+    }
+    window.addEventListener("message", (event) => {
+      if (event.source === parent && event.data && event.data.agnez === "figure") take(event.data);
+    });
+    parent.postMessage({ agnez: "lasting" }, "*");
   };
 })();

@@ -8,6 +8,7 @@ import hashlib
 import html as markup
 import io
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
@@ -32,7 +33,7 @@ $css</style>
 <script>
 $js
 agnezFigure("$id", function (mpld3) {$extra_js
-});
+}, $lasting);
 </script>
 """)
 
@@ -73,7 +74,42 @@ def figure_html(figure: Figure, *, themed: bool = False, artists: Mapping[str, A
         mpld3=MPLD3,
         js=_resource("figure.js"),
         extra_js=drawn.javascript.replace("</", "<\\/"),
+        lasting="false" if drawn.css.strip() or drawn.javascript.strip() else "true",
     )
+
+
+def figure_parts(html: str) -> dict[str, Any] | None:
+    """Return what makes a figure of `figure_html`, for the frame that shows an earlier one to draw it.
+
+    It is its `spec` as mpld3 takes it, its `label`, its `background`, and whether it is one of our `own`. None where
+    the HTML is another's, or the figure brings scripts or styles of its user's.
+
+    >>> figure_parts("<b>hello</b>") is None
+    True
+    """
+    found = _PARTS.fullmatch(html)
+    if found is None:
+        return None
+    try:
+        spec = json.loads(found["spec"])
+    except ValueError:
+        return None
+    return {
+        "spec": spec,
+        "label": markup.unescape(found["label"]),
+        "background": found["background"],
+        "own": found["own"] is not None,
+    }
+
+
+_PARTS = re.compile(
+    r"<style>\n.*</style>\n"
+    r'<div class="agnez-figure(?P<own> agnez-own)?" id="(?P<id>fig-[0-9a-f]{16})" role="figure" '
+    r'aria-label="(?P<label>[^"]*)" style="background:(?P<background>[#\w]+)"></div>\n'
+    r'<script type="application/json" id="(?P=id)-spec">(?P<spec>[^<]*)</script>\n'
+    r'.*\nagnezFigure\("(?P=id)", function \(mpld3\) \{\s*\}, true\);\n</script>\n?',
+    re.DOTALL,
+)
 
 
 def figure_png_html(figure: Figure, *, note: str) -> str:

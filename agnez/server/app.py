@@ -23,7 +23,7 @@ from agnez._version import __version__
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
-from agnez.render import asset_path, localise, relative
+from agnez.render import asset_path, figure_parts, localise, relative
 from agnez.server import feathers, points, rest, series, uploads
 from agnez.server import media as server_media
 from agnez.server.contract import routes
@@ -117,6 +117,7 @@ def create_app(
     _add_page(flask, hosts)
     _add_about(app, store)
     _add_frame(app, store, hosts)
+    _add_figure(app)
     series.install(flask, store)
     server_media.install(flask, store)
     points.install(flask, posted)
@@ -219,6 +220,19 @@ def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:
         response.headers["Cache-Control"] = _REVALIDATE
         response.set_etag(hashlib.blake2b(f"{address}\0{html}".encode(), digest_size=16).hexdigest())
         response.make_conditional(request)
+        return response
+
+
+def _add_figure(app: Application) -> None:
+    @app.flask.get("/figure")
+    def figure() -> Response:
+        cell = app.values.get(_wanted("cell"), read(None))
+        value = cell.get("value")
+        parts = figure_parts(value) if isinstance(value, str) else None
+        if parts is None:
+            raise NotFoundError("This cell has no figure that a frame could draw in the place of another")
+        response = json_response(parts)
+        response.headers["Cache-Control"] = _REVALIDATE
         return response
 
 

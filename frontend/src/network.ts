@@ -239,7 +239,7 @@ export async function countLooseCells(): Promise<number> {
 export async function readMedia(run: string, name: string, part: { first: number; count: number } | { most: number }): Promise<wire.MediaPage> {
   const query = new URLSearchParams({ name });
   for (const [key, value] of Object.entries(part)) query.set(key, String(value));
-  return wire.readMedia(await (await get(`/runs/${encodeURIComponent(run)}/media?${query.toString()}`)).json());
+  return wire.readMedia(await (await get(`./runs/${encodeURIComponent(run)}/media?${query.toString()}`)).json());
 }
 
 /** Read the text of a file of media. */
@@ -247,9 +247,16 @@ export async function readFile(address: string): Promise<string> {
   return (await get(pictureAddress(address, 0))).text();
 }
 
+/** Read the figure of a cell as its frame can draw it in the place of another; null where it cannot. */
+export async function readFigure(cell: string): Promise<object | null> {
+  const response = await fetch(`./figure?${new URLSearchParams({ cell }).toString()}`, { headers: { Accept: "application/json" } });
+  const figure: unknown = response.ok ? await response.json() : null;
+  return typeof figure === "object" ? figure : null;
+}
+
 /** Name the address of the document that a file of media is shown as. */
 export function documentAddress(src: string, theme: string): string {
-  return `/frame?${new URLSearchParams({ src, theme }).toString()}`;
+  return `./frame?${new URLSearchParams({ src, theme }).toString()}`;
 }
 
 /** Name the address of an html cell's document. `version` makes a new address of a new value. */

@@ -16,15 +16,15 @@ matplotlib.use("agg")
 
 from matplotlib.figure import Figure
 
-from agnez.render import Curves, FrozenFigure, Line, asset_path, freeze, localise, render_job
+from agnez.render import Curves, FrozenFigure, Line, asset_path, figure_parts, freeze, localise, render_job
 from agnez.render.tokens import INK, SERIES
 
 EVIL = "</script><script>window.top.postMessage(1,'*');alert(1)</script>"
 
 
-def loss() -> Curves:
-    epochs = np.arange(1.0, 14)
-    steps = np.arange(0, 13, 0.01)
+def loss(last: int = 13) -> Curves:
+    epochs = np.arange(1.0, last + 1)
+    steps = np.arange(0, last, 0.01)
     values = 2 * np.exp(-epochs / 3)
     values[6] = np.nan
     return Curves(
@@ -35,7 +35,7 @@ def loss() -> Curves:
             Line(f"train {EVIL}", epochs, values, "train"),
             Line("val", epochs, values + 0.1, "val"),
         ),
-        13,
+        last,
     )
 
 
@@ -200,3 +200,97 @@ def test_zoom_and_its_reset_work(page: Page, address: str) -> None:
     frame.wait_for_function(
         "document.querySelector('.mpld3-paths').getAttribute('transform') === 'translate(0,0) scale(1)'"
     )
+
+
+_WINDOW = """() => {
+    const axes = mpld3.figures.at(-1).axes[0];
+    const moved = axes.lastTransform;
+    const seen = (scale, invert, pixels) => pixels.map((pixel) => scale.invert(invert.call(moved, pixel)));
+    return [...seen(axes.x, moved.invertX, [0, axes.width]), ...seen(axes.y, moved.invertY, [axes.height, 0])];
+}"""
+"""The part of the data that a figure shows."""
+
+
+def zoomed(page: Page, address: str) -> Frame:
+    frame = opened(page, f"{address}/page/ours?light")
+    frame.locator("svg.mpld3-figure").hover()
+    frame.locator(".mpld3-zoombutton").click()
+    frame.locator(".mpld3-axesbg").hover(force=True, position={"x": 100, "y": 60})
+    page.mouse.wheel(0, -300)
+    frame.wait_for_function("mpld3.figures.at(-1).axes[0].lastTransform.k > 1")
+    frame.evaluate("new Promise((done) => setTimeout(done, 300))")  # until d3 takes the wheel's gesture for ended
+    return frame
+
+
+def hand_over(page: Page, job: Curves, version: str) -> None:
+    """Hand a figure to the frame as the page does, and wait until it is drawn."""
+    page.evaluate(
+        """([figure, version]) => new Promise((done) => {
+            addEventListener("message", ({ data }) => {
+                if (data.agnez === "drawn" && data.version === version) done();
+            });
+            document.querySelector("iframe").contentWindow.postMessage({ ...figure, agnez: "figure", version }, "*");
+        })""",
+        [figure_parts(render_job(job)), version],
+    )
+
+
+def test_the_next_figure_keeps_what_the_user_zoomed_to_exactly(page: Page, address: str) -> None:
+    frame = zoomed(page, address)
+    window = frame.evaluate(_WINDOW)
+    assert 0 < window[1] - window[0] < 13
+    for last in (14, 20, 40):
+        hand_over(page, loss(last), str(last))
+        assert frame.evaluate(_WINDOW) == pytest.approx(window, rel=1e-9)
+        assert frame.locator(".agnez-title").text_content() == f"Loss {EVIL} · epoch {last}"
+        assert "pressed" in (frame.locator(".mpld3-zoombutton").get_attribute("class") or "")
+    page.locator("iframe").evaluate("node => { node.width = 640; node.height = 300 }")
+    frame.wait_for_function("mpld3.figures.at(-1).width === 640")
+    assert frame.evaluate(_WINDOW)[:2] == pytest.approx(window[:2], rel=0.02)  # the numbers' margin takes some pixels
+    frame.locator(".mpld3-resetbutton").click()
+    frame.wait_for_function("mpld3.figures.at(-1).axes[0].x.domain()[1] >= 40")  # and then all of the newest is there
+
+
+def test_a_figure_that_nobody_zoomed_shows_all_of_the_next(page: Page, address: str) -> None:
+    frame = opened(page, f"{address}/page/ours?light")
+    hand_over(page, loss(30), "30")
+    assert frame.evaluate(_WINDOW)[1] >= 30
+    assert frame.locator("svg.mpld3-figure").count() == 1
+
+
+def test_a_hand_at_the_figure_is_not_disturbed(page: Page, address: str) -> None:
+    frame = zoomed(page, address)
+    box = frame.locator(".mpld3-axesbg").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + 60, steps=3)
+    page.evaluate(
+        """figure => document.querySelector("iframe").contentWindow.postMessage(
+            { ...figure, agnez: "figure", version: "x" }, "*"
+        )""",
+        figure_parts(render_job(loss(20))),
+    )
+    page.mouse.move(box["x"] + 160, box["y"] + 60, steps=3)
+    assert "epoch 13" in (frame.locator(".agnez-title").text_content() or "")
+    window = frame.evaluate(_WINDOW)
+    page.mouse.up()
+    frame.wait_for_function("document.querySelector('.agnez-title').textContent.includes('epoch 20')")
+    assert frame.evaluate(_WINDOW) == pytest.approx(window, rel=1e-9)
+
+
+def test_only_figures_of_our_drawing_are_taken_apart() -> None:
+    parts = figure_parts(render_job(loss()))
+    assert parts is not None and parts["own"] and parts["background"] == "transparent"
+    assert parts["label"] == f"Figure: Loss {EVIL} · epoch 13"
+    plain = Figure()
+    plain.add_subplot().plot([1, 2])
+    kept = figure_parts(render_job(FrozenFigure(freeze(plain))))
+    assert kept is not None and not kept["own"] and kept["background"] == "#ffffffff"
+    for other in (
+        render_job(FrozenFigure(freeze(theirs()))),  # its plugin brings a style of its own
+        mpld3.fig_to_html(theirs("a title")),
+        "<b>hello</b>",
+        render_job(loss()) + "<script>alert(1)</script>",
+    ):
+        assert figure_parts(other) is None

@@ -54,6 +54,7 @@ def operations() -> Iterator[Operation]:
     yield _list_media()
     yield _media()
     yield _frame()
+    yield _figure()
     yield _about()
     yield _document()
 
@@ -282,6 +283,25 @@ def _frame() -> Operation:
             _query("src", TEXT, "The address of an html file among a run's media."),
             _query("theme", {"enum": ["light", "dark"]}, "How the page looks that shows it."),
         ],
+        refusals=(404, 503),
+    )
+
+
+def _figure() -> Operation:
+    shape: Json = {
+        "type": "object",
+        "properties": {"spec": {"type": "object"}, "label": TEXT, "background": TEXT, "own": {"type": "boolean"}},
+        "required": ["spec", "label", "background", "own"],
+    }
+    return Operation(
+        "get",
+        "/figure",
+        "figure",
+        "values",
+        "Read a figure of our drawing as mpld3 describes it",
+        {200: Answer("What the frame that shows an earlier one draws in its place.", {JSON: shape})},
+        description="404 where the cell's HTML is another's, or comes with scripts or styles of its user's.",
+        parameters=[_query("cell", TEXT, "The `_id` of the cell.", required=True)],
         refusals=(404, 503),
     )
 

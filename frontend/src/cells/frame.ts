@@ -1,6 +1,10 @@
-/** A sandboxed document in a cell that is changed without a flicker: drawn hidden, swapped, the old one removed. */
+/**
+ * A sandboxed document in a cell that is changed without a flicker: drawn hidden, swapped, the old one removed.
+ *
+ * Figures of our own drawing stay in one document, which is handed the next figure and keeps what the user zoomed to.
+ */
 
-import { documentAddress, frameAddress } from "../network";
+import { documentAddress, frameAddress, readFigure } from "../network";
 import type { Theme } from "../state/theme.svelte";
 
 export interface Wish {
@@ -22,7 +26,9 @@ export interface FigureFrame {
 }
 
 interface Load {
-  readonly wish: Wish;
+  wish: Wish;
+  /** Whether its document can draw the next figure itself. */
+  lasting: boolean;
   readonly frame: HTMLIFrameElement;
   timer: ReturnType<typeof setTimeout>;
 }
@@ -41,6 +47,9 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
   let next: Wish | null = null;
   let theme: Theme = "light";
   let settle: (() => void)[] = [];
+  /** What the shown document is drawing in its own place. */
+  let renewal: Wish | null = null;
+  let patience: ReturnType<typeof setTimeout> | undefined;
 
   window.addEventListener("message", hear);
 
@@ -49,8 +58,40 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     const from = [load, shown].find((each) => each !== null && each.frame.contentWindow === event.source);
     const said = read(event.data);
     if (!from || said === null) return;
+    if (said.agnez === "lasting") from.lasting = true;
     if (said.agnez === "ready" && from === load) swap(from);
+    if (said.agnez === "drawn" && from === shown && said.version === renewal?.version) renewed(from, renewal);
     if (said.agnez === "size" && from === shown) onheight(said.height);
+  }
+
+  function begin(wish: Wish): void {
+    if (shown?.lasting === true && shown.wish.cell === wish.cell && wish.src === null && shown.wish.src === null) void renew(shown, wish);
+    else start(wish);
+  }
+
+  /** Hand the shown document the next figure; where that fails, a new document is loaded. */
+  async function renew(into: Load, wish: Wish): Promise<void> {
+    renewal = wish;
+    const figure = await readFigure(wish.cell).catch(() => null);
+    if (renewal !== wish) return;
+    if (figure === null || shown !== into) {
+      renewal = null;
+      start(wish);
+      return;
+    }
+    // A hand at the figure may hold it up; a document that does not answer for so long is replaced.
+    patience = setTimeout(() => {
+      if (renewal !== wish) return;
+      renewal = null;
+      start(wish);
+    }, GIVE_UP_MS);
+    into.frame.contentWindow?.postMessage({ ...figure, agnez: "figure", version: wish.version }, "*");
+  }
+
+  function renewed(into: Load, wish: Wish): void {
+    into.wish = wish;
+    into.frame.dataset["version"] = wish.version;
+    finish();
   }
 
   function start(wish: Wish): void {
@@ -59,7 +100,7 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     frame.title = wish.title;
     frame.style.visibility = "hidden";
     frame.src = wish.src === null ? frameAddress(wish.cell, wish.theme, wish.version) : documentAddress(wish.src, wish.theme);
-    const begun: Load = { wish, frame, timer: setTimeout(() => giveUp(begun), GIVE_UP_MS) };
+    const begun: Load = { wish, lasting: false, frame, timer: setTimeout(() => giveUp(begun), GIVE_UP_MS) };
     load = begun;
     frame.addEventListener("load", () => {
       clearTimeout(begun.timer);
@@ -77,22 +118,28 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     shown?.frame.remove();
     shown = ready;
     tell(ready.frame, theme);
-    finish(ready);
+    done(ready);
   }
 
   function giveUp(failed: Load): void {
     if (failed !== load) return;
     failed.frame.remove();
-    finish(failed);
+    done(failed);
   }
 
-  function finish(done: Load): void {
-    clearTimeout(done.timer);
+  function done({ timer }: Load): void {
+    clearTimeout(timer);
     load = null;
+    finish();
+  }
+
+  function finish(): void {
+    clearTimeout(patience);
+    renewal = null;
     const wish = next;
     next = null;
     if (wish !== null && wish.version !== shown?.wish.version) {
-      start(wish);
+      begin(wish);
     } else {
       settle.forEach((each) => each());
       settle = [];
@@ -102,11 +149,12 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
   return {
     node,
     want(wish) {
-      if (load === null && shown?.wish.version === wish.version) return Promise.resolve();
+      const under = load?.wish ?? renewal;
+      if (under === null && shown?.wish.version === wish.version) return Promise.resolve();
       theme = wish.theme;
       const settled = new Promise<void>((resolve) => settle.push(resolve));
-      if (load === null) start(wish);
-      else next = load.wish.version === wish.version ? null : wish;
+      if (under === null) begin(wish);
+      else next = under.version === wish.version ? null : wish;
       return settled;
     },
     setTheme(now) {
@@ -116,6 +164,7 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     destroy() {
       window.removeEventListener("message", hear);
       if (load !== null) clearTimeout(load.timer);
+      clearTimeout(patience);
       node.remove();
     },
   };
@@ -126,10 +175,13 @@ function tell(frame: HTMLIFrameElement, theme: Theme): void {
   frame.contentWindow?.postMessage({ agnez: "theme", theme }, "*");
 }
 
+type Said = { agnez: "ready" | "lasting" } | { agnez: "drawn"; version: string } | { agnez: "size"; height: number };
+
 /** Read what a document says; anything may speak from inside a hostile one. */
-function read(data: unknown): { agnez: "ready" } | { agnez: "size"; height: number } | null {
+function read(data: unknown): Said | null {
   if (typeof data !== "object" || data === null || !("agnez" in data)) return null;
-  if (data.agnez === "ready") return { agnez: "ready" };
+  if (data.agnez === "ready" || data.agnez === "lasting") return { agnez: data.agnez };
+  if (data.agnez === "drawn") return "version" in data && typeof data.version === "string" ? { agnez: "drawn", version: data.version } : null;
   if (data.agnez !== "size" || !("height" in data) || typeof data.height !== "number") return null;
   return Number.isFinite(data.height) ? { agnez: "size", height: data.height } : null;
 }
