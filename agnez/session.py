@@ -172,7 +172,7 @@ def init(
     run.start()
     session().enter(run)
     if server in arguments.LOCAL and not rank:
-        _serve(run, store, here, open_browser=open_browser)
+        _serve(run, store, here, open_browser=open_browser, apart=server == "process")
     elif server is not None and not rank:
         _send(run, store, here, Target.read(server, here.token), open_browser=open_browser)
     return run
@@ -224,14 +224,16 @@ def _needed() -> Run:
     return run
 
 
-def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: bool) -> None:
-    """Show the run on a server of its store: this process', or one that listens already."""
+def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: bool, apart: bool) -> None:
+    """Show the run on a server of its store: this process', one in a process `apart`, or one that listens already."""
+    from agnez.server.child import Child
     from agnez.server.embed import Embedded
 
     mine = session()
     servers = mine.servers
     if store.id not in servers:
-        servers[store.id] = Embedded(store, here, open_browser=open_browser and mine.tab_wanted)
+        serve = Child.maker(here.token) if apart and os.name != "nt" else None  # Windows hands no socket down
+        servers[store.id] = Embedded(store, here, open_browser=open_browser and mine.tab_wanted, serve=serve)
         mine.tab_wanted = mine.tab_wanted and not open_browser
         servers[store.id].start()
     server = servers[store.id]

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agnez.errors import PortError
 from agnez.notice import say
@@ -27,20 +27,47 @@ if TYPE_CHECKING:
 
 _ASK_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 0.5
-_GOODBYE_SECONDS = 2.5
 _STOP_SECONDS = 2.0
+GOODBYE_SECONDS = 2.5
+"""How long the pages have to take what they lack when the process ends."""
+
+
+class Serves(Protocol):
+    """Stand for a server of a store on a socket: on a thread, or in a process of its own."""
+
+    def start(self) -> None:
+        """Begin to serve."""
+
+    def wake(self) -> None:
+        """Have a look at the store now."""
+
+    def wait_for_page(self, timeout: float) -> bool:
+        """Wait until a page connects; `timeout` is in seconds. Tell whether one did."""
+
+    def stop(self, goodbye: float) -> None:
+        """End: pages have `goodbye` seconds to take what they lack."""
 
 
 class Embedded:
-    """Serve a store from this process, or join the server that serves it already and take over when that one ends."""
+    """Serve a store for this process, or join the server that serves it already and take over when that one ends.
 
-    def __init__(self, store: Store, settings: Settings, *, open_browser: bool = True) -> None:
+    `serve` makes what serves on a port; by default that is a thread of this process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        open_browser: bool = True,
+        serve: Callable[[Store, socket.socket, Reach], Serves] | None = None,
+    ) -> None:
+        self._make = serve or _on_a_thread
         self._store = store
         self._settings = settings
         self._open_browser = open_browser
-        tokens = Tokens(settings.token, settings.read_token, salt=store.id) if settings.token else None
-        self._reach = Reach(tokens=tokens)
-        self._serving: Serving | None = None
+        self._reach = reach_of(settings, store)
+        self._serving: Serves | None = None
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
         self.url: str | None = None
@@ -66,7 +93,7 @@ class Embedded:
         if self._watch is not None:
             self._watch.join(_STOP_SECONDS)
         if self._serving is not None:
-            self._serving.stop(goodbye=_GOODBYE_SECONDS)
+            self._serving.stop(goodbye=GOODBYE_SECONDS)
 
     def _find_port(self) -> None:
         first = self._settings.port
@@ -86,7 +113,7 @@ class Embedded:
 
     def _serve(self, listener: socket.socket, port: int) -> None:
         self.url = f"http://{ports.HOST}:{port}/"
-        self._serving = Serving(self._store, listener, reach=self._reach)
+        self._serving = self._make(self._store, listener, self._reach)
         self._serving.start()
         if self._open_browser:
             open_tab(link(self.url, self._settings.token), self._settings, unless=self._serving.wait_for_page)
@@ -108,7 +135,7 @@ class Embedded:
                 say(f"{error}; the run is recorded, and `agnez server` shows it")
                 return
             if listener is not None:
-                self._serving = Serving(self._store, listener, reach=self._reach)
+                self._serving = self._make(self._store, listener, self._reach)
                 self._serving.start()
                 return
 
@@ -117,6 +144,16 @@ class Embedded:
         if self._settings.ssh is not None and self.url is not None:
             port = self.url.rstrip("/").rpartition(":")[2]
             say(f"on your own machine: ssh -L {port}:{ports.HOST}:{port} {self._settings.ssh}")
+
+
+def reach_of(settings: Settings, store: Store) -> Reach:
+    """Return how far a server of a training reaches: to this machine, and no farther than the environment's tokens."""
+    tokens = Tokens(settings.token, settings.read_token, salt=store.id) if settings.token else None
+    return Reach(tokens=tokens)
+
+
+def _on_a_thread(store: Store, listener: socket.socket, reach: Reach) -> Serves:
+    return Serving(store, listener, reach=reach)
 
 
 class Serving:
@@ -158,6 +195,10 @@ class Serving:
         """Have a look at the store now."""
         if self._follower is not None:
             self._follower.wake()
+
+    def is_alive(self) -> bool:
+        """Tell whether it serves, or is about to."""
+        return self._thread.is_alive()
 
     def wait(self) -> None:
         """Wait until the server ends.

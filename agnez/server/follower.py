@@ -144,7 +144,10 @@ class Follower:
     def _look_at_catalog(self) -> tuple[list[RunInfo], list[str]]:
         """Return the runs that look different from when viewers were last told of them, and the ids of those gone."""
         version, now, gone = self._catalog.version(), time.monotonic(), list[str]()
-        if version == self._catalog_version and now - self._observed < IDLE_SECONDS:
+        rests = (
+            now - self._observed < IDLE_SECONDS and not self._stopped.is_set()
+        )  # the last look takes in all there is
+        if version == self._catalog_version and rests:
             return [], []
         self._observed = now
         if version != self._catalog_version:
