@@ -142,7 +142,7 @@ async function get(address: string, signal?: AbortSignal): Promise<Response> {
 }
 
 /** What the page shows of a run in its list: a run's config may be long. */
-const LISTED = ["project", "name", "state", "reason", "created", "ended", "heartbeat", "progress", "problems", "summary"];
+const LISTED = ["project", "name", "state", "reason", "created", "ended", "heartbeat", "progress", "problems", "axes", "summary"];
 
 /** Read all runs, page by page where the server answers in pages. */
 export async function readRuns(): Promise<wire.Run[]> {

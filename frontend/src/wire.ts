@@ -34,6 +34,8 @@ export interface Run {
   readonly heartbeat: number | null;
   readonly progress: Progress;
   readonly problems: readonly string[];
+  /** The metric that is the x axis of metrics, by their pattern: the last that fits counts. Absent where none is said. */
+  readonly axes?: Readonly<Record<string, string>>;
   readonly summary?: Readonly<Record<string, Summary>>;
 }
 
@@ -222,7 +224,13 @@ export function readRun(value: unknown): Run {
     problems: texts(record["problems"]),
   };
   const summary = readSummaries(record["summary"] ?? {});
-  return Object.keys(summary).length === 0 ? run : { ...run, summary };
+  const axes = readAxes(record["axes"] ?? {});
+  return { ...run, ...(Object.keys(axes).length > 0 && { axes }), ...(Object.keys(summary).length > 0 && { summary }) };
+}
+
+function readAxes(value: unknown): Record<string, string> {
+  const entries = Object.entries(fields(value, "axes"));
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 function readProgress(value: unknown): Progress {

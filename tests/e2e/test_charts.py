@@ -62,8 +62,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         run.log(numbers, step=step)
     run.finish()
     beside = agnez.init(project="charts", name="beside", dir=folder, server=None)
+    beside.define_metric("declared", step_metric="tokens")
     for step in range(1000):
-        beside.log({"batch/loss": 1.5, "weights/a": -float(step)}, step=step)
+        numbers = {"batch/loss": 1.5, "weights/a": -float(step), "tokens": 512 * step, "declared": float(step)}
+        beside.log(numbers, step=step)
     beside.finish()
     deep = agnez.init(project="charts", name="deep", dir=folder, server=None)
     for step in range(DEEP):
@@ -454,3 +456,13 @@ def test_another_run_is_laid_over_in_its_own_colour(opened: Open, served: Served
         ("", "weights/b"),
         ("beside", "weights/a"),
     }
+
+
+def test_metrics_are_drawn_over_the_axis_that_the_run_declares(opened: Open, served: Served) -> None:
+    page = opened(run=served.beside)
+    assert told(page, "Declared")["unit"] == "metric"
+    assert frame(page, "Declared")["x"] == [0, 999 * 512]
+    drag(page, place(page, 0.2, cell="Declared"), place(page, 0.6, cell="Declared"))
+    moved = "node => JSON.parse(node.dataset.frame).x[0] > 0"
+    page.wait_for_function(moved, arg=chart(page, "Declared").element_handle())
+    assert zoomed(page) == (0, 999)  # what counts otherwise has a range of its own

@@ -3,8 +3,10 @@
 import { untrack } from "svelte";
 import { axesOf, joined, type SeriesOf, type Stand } from "../charts/axes.svelte";
 import { stepAt } from "../charts/axis";
+import { declaredAxis } from "../charts/declared";
 import { pointAt } from "../charts/draw";
 import { Merger } from "../charts/merge";
+import type { Range } from "../charts/gestures";
 import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
 import { rideOf } from "../charts/ranges";
@@ -14,7 +16,7 @@ import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
 import type { Answer, Finer, Want } from "../state/detail.svelte";
-import type { ChartSettings, Interval } from "../state/view.svelte";
+import type { AxisKind, ChartSettings, Interval } from "../state/view.svelte";
 import type { Cell } from "../wire";
 import { laidOf, type Laid, type Overlay } from "./laid.svelte";
 
@@ -55,18 +57,44 @@ export class Chart {
   /** How the chart is drawn. */
   readonly settings: ChartSettings = $derived.by(() => this.#page.view.chart(this.#id));
 
+  /** What the x axis counts: what is set, else what the run says of these metrics. */
+  readonly kind: AxisKind = $derived.by(() =>
+    this.settings.x === "auto" ? declaredAxis(this.metrics, this.#page.session.run?.axes) : this.settings.x,
+  );
+
   /** Whether the x axis is that of the other charts, with its cursor and its range. */
-  readonly shared: boolean = $derived.by(() => this.settings.x === this.#page.view.x);
+  readonly shared: boolean = $derived.by(() => {
+    const { session, view } = this.#page;
+    if (this.settings.x !== view.x) return false;
+    return this.kind === view.x || this.axis.unit === session.axis.unit;
+  });
+
+  /** The range of a chart whose axis no other has. */
+  #own = $state.raw<Interval | null>(null);
+  get #alone(): boolean {
+    return !this.shared && this.#page.view.linked;
+  }
+
+  get #chosen(): Interval | null {
+    return this.#alone ? this.#own : this.settings.zoom;
+  }
+
+  /** Show a part of the axes; null is all there is, and what is undefined stays. */
+  show({ x, y }: Range): void {
+    const linked = x !== undefined && !this.#alone;
+    if (x !== undefined && this.#alone) this.#own = x;
+    if (linked || y !== undefined) this.#page.view.setChart(this.#id, { ...(linked && { zoom: x }), ...(y !== undefined && { y }) });
+  }
 
   readonly #want: Want;
   readonly #mergers: Record<string, Merger> = {};
 
   readonly #laid: Laid;
-  readonly #stand: Stand = $derived.by(() => axesOf(this.#laid.main.series, () => this.#laid.main).stand(this.settings.x));
+  readonly #stand: Stand = $derived.by(() => axesOf(this.#laid.main.series, () => this.#laid.main).stand(this.kind));
 
   #axis: XAxis | null = null;
   readonly axis: XAxis = $derived.by(() => {
-    const stands = [this.#stand, ...this.#laid.over(this.settings.x).map(({ stand }) => stand)];
+    const stands = [this.#stand, ...this.#laid.over(this.kind).map(({ stand }) => stand)];
     return (this.#axis = joined(stands.filter((each) => each.unit === this.#stand.unit), this.#axis));
   });
 
@@ -77,7 +105,7 @@ export class Chart {
     const { session, view } = this.#page;
     const hidden = typeof session.shown === "string" && view.hidden.has(session.shown);
     const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles: this.styles };
-    const over = this.#laid.over(this.settings.x);
+    const over = this.#laid.over(this.kind);
     const { muted } = this.settings;
     const answer = this.#want.answer;
     // What the lines follow from was read above: asked again of each series, each chart would listen to all of them.
@@ -127,7 +155,7 @@ export class Chart {
 
   /** How the server calls what the axis counts. */
   #wishX(): string {
-    const { x } = this.settings;
+    const x = this.kind;
     if (x.startsWith("metric:")) return x.slice("metric:".length);
     return x === "time" || x === "relative" ? x : "step";
   }
@@ -137,7 +165,7 @@ export class Chart {
     const zoom = this.zoom;
     const run = this.#page.session.shown;
     const coarse = zoom !== null && this.#coarse;
-    if (!coarse || typeof run !== "string" || zoom !== this.settings.zoom || width <= 0) {
+    if (!coarse || typeof run !== "string" || zoom !== this.#chosen || width <= 0) {
       if (zoom === null) this.#want.ask(null);
       return;
     }
@@ -165,7 +193,7 @@ export class Chart {
   /** The bounds of a range as the server counts them. */
   #bounds([low, high]: Interval): { readonly from: number; readonly to: number } {
     if (this.axis.unit !== "epoch") return { from: low, to: high };
-    const placings = [this.#stand, ...this.#laid.over(this.settings.x).map(({ stand }) => stand)].map(({ placing }) => placing);
+    const placings = [this.#stand, ...this.#laid.over(this.kind).map(({ stand }) => stand)].map(({ placing }) => placing);
     const steps = placings.flatMap((placing) => (placing.by === "epoch" ? [stepAt(placing.knots, low), stepAt(placing.knots, high)] : []));
     return { from: Math.floor(Math.min(...steps)), to: Math.ceil(Math.max(...steps)) };
   }
@@ -194,7 +222,7 @@ export class Chart {
   readonly notes: readonly Note[] = $derived.by(() => JSON.parse(this.#noted) as Note[]);
 
   readonly #zoom: Interval | null = $derived.by(() =>
-    rideOf(this.settings.zoom, this.axis.unit, this.#stand.head, this.settings.follow),
+    rideOf(this.#chosen, this.axis.unit, this.#stand.head, this.settings.follow),
   );
 
   readonly #shown: LineModel["settings"] = $derived.by(() => ({ ...this.settings, zoom: this.#zoom }));

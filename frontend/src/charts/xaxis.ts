@@ -81,6 +81,7 @@ function momentText(date: Date, step: number, before: Date | undefined): string 
     minute: "2-digit",
     hourCycle: "h23",
     ...(step < 60 && { second: "2-digit" }),
+    ...(step < 1 && { fractionalSecondDigits: step < 0.1 ? 2 : 1 }),
   });
 }
 
