@@ -1,0 +1,257 @@
+"""What a user sets of the page stays: through updates, a reload, a restart of the server, and in a link."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Locator, Page, expect
+from watching import Start, Watched
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def tell(process: subprocess.Popen[str], word: object) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+
+
+def cell(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-testid=cell][data-name="{name}"]')
+
+
+def names(page: Page) -> list[str]:
+    return [str(each.get_attribute("data-name")) for each in page.get_by_test_id("cell").all()]
+
+
+def drag(page: Page, start: Locator, end: Locator) -> None:
+    a, b = start.bounding_box(), end.bounding_box()
+    assert a is not None and b is not None
+    page.mouse.move(a["x"] + 8, a["y"] + a["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(b["x"] + b["width"] / 2, b["y"] + b["height"] / 2, steps=8)
+    page.mouse.up()
+
+
+def arrange(page: Page, name: str, *steps: str) -> None:
+    cell(page, name).get_by_test_id("cell-menu").focus()
+    page.keyboard.press("Enter")
+    for step in steps:
+        page.get_by_test_id(f"cell-{step}").click()
+    page.keyboard.press("Escape")
+
+
+def until(page: Page, truth: str, arg: object = None) -> None:
+    """Wait until something is true of the page; its policy forbids what Playwright's own waiting does."""
+    for _ in range(400):
+        if page.evaluate(truth, arg):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{truth} with {arg!r} at {page.url}")
+
+
+def set_much(page: Page) -> None:
+    """Set something of every kind."""
+    chart = cell(page, "Loss").get_by_test_id("chart")
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.mouse.move(2, 300)
+    until(page, "() => location.hash.includes('zoom=')")
+    page.get_by_test_id("theme").click()  # light
+    page.get_by_test_id("theme").click()  # dark
+    arrange(page, "Reward", "pin")
+    page.locator('[data-section="encoder/"] h2 button').click()
+    until(page, "() => location.hash.includes('folded=encoder/') && location.hash.includes('theme=dark')")
+
+
+def state(page: Page) -> dict[str, Any]:
+    """Return all of the view that can be seen, once the page is at rest."""
+    seen: dict[str, Any] = page.evaluate(
+        """() => ({
+            hash: location.hash.replace(/&of=[^&]*/, ""),
+            theme: document.documentElement.dataset.theme,
+            scroll: scrollY,
+            cells: [...document.querySelectorAll("[data-testid=cell]")].map(cell => {
+                const { left, top, width, height } = cell.getBoundingClientRect();
+                return [cell.dataset.name, cell.dataset.view, left, top + scrollY, width, height];
+            }),
+            folded: [...document.querySelectorAll("[data-section] h2 button")].map(each => each.ariaExpanded),
+        })"""
+    )
+    return seen
+
+
+def at_rest(page: Page, wanted: dict[str, Any]) -> None:
+    """Wait until the page shows just what it is to show."""
+    until(page, "wanted => document.querySelectorAll('[data-testid=cell]').length === wanted", len(wanted["cells"]))
+    until(page, "wanted => Math.abs(scrollY - wanted) < 1", wanted["scroll"])
+    assert state(page) == wanted
+
+
+def watch(watched: Watched, port: int) -> Page:
+    page = watched.open(f"http://127.0.0.1:{port}/")
+    expect(page.get_by_test_id("cell")).to_have_count(9)
+    return page
+
+
+def test_the_view_is_kept_exactly_over_a_thousand_updates_a_reload_a_restart_and_in_a_link(
+    watched: Watched, browser: Browser, start: Start, port: int
+) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    set_much(page)
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.mouse.wheel(0, 120)
+    until(page, "() => location.hash.includes('at=')")
+    before = state(page)
+    assert before["scroll"] > 0 and before["theme"] == "dark" and before["folded"] == ["true", "false"]
+
+    for _ in range(20):  # a thousand steps in many messages
+        tell(run, 50)
+        line(run)
+    expect(cell(page, "Loss").get_by_test_id("chart")).to_have_attribute("data-points", str(2 * 1400))
+    assert state(page) == before
+
+    page.reload()
+    at_rest(page, before)
+
+    tell(run, "end")
+    assert run.wait(60) == 0
+    expect(page.get_by_test_id("ended")).to_be_visible()
+    start("-m", "agnez", "server", "--port", str(port))
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+    assert state(page) == before
+    page.reload()
+    at_rest(page, before)
+
+    other = browser.new_context(viewport={"width": 1440, "height": 500}).new_page()
+    other.goto(page.evaluate("() => location.href"))
+    at_rest(other, before)
+    other.context.close()
+
+
+def test_what_is_changed_can_be_taken_back_and_made_again(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    at_first = state(page)
+    set_much(page)
+    arrange(page, "Accuracy", "wider", "hide")
+    expect(cell(page, "Accuracy")).to_have_count(0)
+    after = state(page)
+    steps = 0
+    while page.get_by_test_id("do-undo").count():
+        page.get_by_test_id("do-undo").click()
+        steps += 1
+    assert steps >= 5  # what comes in a burst, as the colours did, is one
+    until(page, "() => location.hash === ''")
+    assert state(page)["cells"] == at_first["cells"]
+    for _ in range(steps):
+        page.keyboard.press("Control+Shift+z")
+    expect(cell(page, "Accuracy")).to_have_count(0)
+    until(page, "wanted => location.hash.replace(/&of=[^&]*/, '') === wanted", after["hash"])
+    assert state(page) == after
+    page.get_by_test_id("do-reset").click()
+    until(page, "() => !/zoom|folded|top=/.test(location.hash)")
+
+
+def test_cells_are_moved_by_hand_and_the_next_run_of_the_project_takes_it_over(
+    watched: Watched, start: Start, port: int
+) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    assert names(page)[:3] == ["Loss", "Accuracy", "Reward"]
+    drag(page, cell(page, "Reward").locator("h2"), cell(page, "Loss"))
+    expect(page.get_by_test_id("cell").first).to_have_attribute("data-name", "Reward")
+    assert names(page)[:3] == ["Reward", "Accuracy", "Loss"]
+    arrange(page, "Loss", "wider", "taller")
+    corner = cell(page, "Loss").bounding_box()
+    plain = cell(page, "Accuracy").bounding_box()
+    assert corner is not None and plain is not None
+    assert corner["width"] > 1.9 * plain["width"] and corner["height"] > 1.9 * plain["height"]
+    with page.expect_response(lambda answer: answer.request.method == "PATCH" and "layout" in answer.url):
+        arrange(page, "Accuracy", "hide")
+    expect(page.get_by_test_id("show-hidden")).to_be_visible()
+
+    id = page.get_by_test_id("cell").first.get_attribute("data-cell") or ""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/values?_id={id}", timeout=10) as answer:
+        record = json.loads(answer.read())
+    record = record["data"][0] if isinstance(record, dict) else record[0]
+    assert record["pos"] == 0  # where it stands is kept by the service
+
+    second = start(SCRIPTS / "many.py", str(port), "second")
+    assert line(second) == "ready"
+    expect(page.get_by_test_id("run-name")).to_have_text("second")
+    expect(page.get_by_test_id("cell")).to_have_count(8)
+    assert names(page)[:2] == ["Reward", "Loss"]
+    wide = cell(page, "Loss").bounding_box()
+    assert wide is not None and wide["width"] > 1.9 * plain["width"]
+    page.get_by_test_id("show-hidden").click()
+    expect(cell(page, "Accuracy")).to_be_visible()
+
+
+def test_metrics_are_searched_by_words_and_by_expressions(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    page.keyboard.press("/")
+    expect(page.get_by_test_id("search")).to_be_focused()
+    page.keyboard.type("SCALE encoder/a")
+    expect(page.get_by_test_id("cell")).to_have_count(1)
+    page.get_by_test_id("search").fill("/^(val.loss|reward)$/")
+    expect(page.get_by_test_id("cell")).to_have_count(2)
+    page.get_by_test_id("search").fill("/(/")
+    expect(page.get_by_test_id("none-found")).to_contain_text("egular expression")
+    page.get_by_test_id("search").press("Escape")
+    expect(page.get_by_test_id("cell")).to_have_count(9)
+
+
+def test_a_run_is_laid_over_by_its_button_and_the_one_before_by_a_key(
+    watched: Watched, start: Start, port: int
+) -> None:
+    for name in ("first", "second"):
+        run = start(SCRIPTS / "many.py", str(port), name)
+        assert line(run) == "ready"
+    page = watch(watched, port)
+    expect(page.get_by_test_id("run-name")).to_have_text("second")
+    chart = cell(page, "Loss").get_by_test_id("chart")
+    expect(chart).to_have_attribute("data-points", "800")
+    page.keyboard.press("p")
+    expect(page.get_by_test_id("lay-run")).to_have_attribute("aria-pressed", "true")
+    expect(cell(page, "Loss")).to_contain_text("first")
+    until(page, "() => location.hash.includes('over=')")
+    page.reload()
+    expect(cell(page, "Loss")).to_contain_text("first")
+    page.get_by_test_id("lay-run").click()
+    expect(cell(page, "Loss")).not_to_contain_text("first")
+    assert watched.errors == [] and {urlsplit(page.url).netloc} == watched.hosts
+
+
+def test_a_script_lays_its_dashboard_out_as_subplots(watched: Watched, start: Start, port: int) -> None:
+    script = start(SCRIPTS / "subplots.py", str(port))
+    assert line(script) == "ready"
+    page = watched.open(f"http://127.0.0.1:{port}/")
+    expect(page.get_by_test_id("cell")).to_have_count(4)
+    boxes = {name: cell(page, name).bounding_box() for name in ("Both", "Accuracy", "Reward", "Speed")}
+    both, accuracy, reward, speed = (boxes[name] for name in ("Both", "Accuracy", "Reward", "Speed"))
+    assert both and accuracy and reward and speed
+    assert both["width"] > 1.9 * accuracy["width"]
+    assert accuracy["y"] == both["y"] and accuracy["x"] > both["x"]
+    assert reward["x"] == accuracy["x"] and reward["y"] > both["y"] + both["height"]  # place 6; 4 and 5 are empty
+    assert speed["y"] > reward["y"] + reward["height"]  # what has no place stands below
