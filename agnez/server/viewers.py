@@ -23,9 +23,14 @@ from agnez.server.websocket import Frames, HandshakeError, WebSocket
 
 log = logging.getLogger(__name__)
 
-MOST_PACKETS = 1000
+MOST_PACKETS = 50_000
+"""How many packets may wait for one client: one call may change as many records, and nobody reads that fast."""
+
 MOST_CHARACTERS = 64_000_000
+_ENDED = (("Session is disconnected",), ("Session not found",))
 _FEW = 8
+_SMALL = 100_000
+_EVERY = 64
 _MOST_STRANGERS = 64
 _STRANGER_SECONDS = 10.0
 
@@ -41,6 +46,8 @@ class Viewers:
         self._strangers: dict[str, float] = {}
         # Its own waits until all is sent: for ever, with a client that polls no more, on the thread of a request.
         server.eio.disconnect = self._disconnect
+        self._handle = server.eio.handle_request
+        server.eio.handle_request = self._answer
 
     def tell(self, event: str, *arguments: Json, namespace: str = "/") -> None:
         """Send an event to every client of a namespace. Call it from one thread at a time to keep events in order."""
@@ -85,6 +92,15 @@ class Viewers:
                 connection.shutdown(socket.SHUT_RDWR)  # lets go the threads that wait in its send and receive
         return True
 
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request of the sockets; python-engineio itself fails at one whose session has just ended."""
+        try:
+            return self._handle(environ, start_response)
+        except KeyError as error:
+            if error.args not in _ENDED:
+                raise
+            return refuse(400, "This session has ended", start_response)
+
     def _disconnect(self, sid: str | None = None) -> None:
         for id in [sid] if sid is not None else list(self._server.eio.sockets):
             client = self._server.eio.sockets.pop(id, None)
@@ -96,7 +112,16 @@ def _is_stuck(client: Any) -> bool:
     waiting = client.queue.qsize()
     if waiting <= _FEW:
         return False
-    return waiting > MOST_PACKETS or _characters(client) > MOST_CHARACTERS
+    return waiting > MOST_PACKETS or (_may_be_much(client, waiting) and _characters(client) > MOST_CHARACTERS)
+
+
+def _may_be_much(client: Any, waiting: int) -> bool:
+    """Tell whether to count: of small packets that is done now and then, or a long queue is gone through each time."""
+    try:
+        last = client.queue.queue[-1]
+    except IndexError:  # the client was quicker
+        return False
+    return waiting % _EVERY == 0 or (last is not None and last.data is not None and len(last.data) > _SMALL)
 
 
 def _characters(client: Any) -> int:

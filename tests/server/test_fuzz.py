@@ -1,7 +1,7 @@
 """Nonsense at both doors: every input is answered, and the server is the same afterwards.
 
-A run of this file sends 400 requests, 200 rounds of up to 6 calls, 100 broken calls and 80 conversations of up to 8
-packets that hypothesis makes up, and what is listed here by hand.
+For each of both servers a run of this file sends 400 requests, 200 rounds of up to 6 calls, 100 broken calls and 80
+conversations of up to 8 packets that hypothesis makes up, and what is listed here by hand.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving import served_by_hub
+from serving import alive, served_by_hub
 from websocket import WebSocketException, create_connection
 
+from agnez.record import RunInfo
 from agnez.server import handler
 from agnez.server.app import Application, create_app
 from agnez.server.handler import Handler
@@ -123,7 +124,9 @@ class Talk:
 @pytest.fixture(scope="module", params=["threads", "hub"])
 def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """Open the server that sits in a training, or the one that stands alone; it forgets who is silent sooner here."""
-    with opened(request.param, Store(tmp_path_factory.mktemp("store"))) as (app, port):
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.create_run(RunInfo("a", "p", "n", created=1, **alive())).close()  # which nobody may delete, for it runs
+    with opened(request.param, store) as (app, port):
         app.socketio.server.eio.ping_interval, app.socketio.server.eio.ping_timeout = 1, 3
         before = threading.active_count() + 1  # python-engineio's own, which watches over the clients
         door = Door(port, app)
@@ -212,7 +215,11 @@ def broken(text: str) -> st.SearchStrategy[str]:
 
 payloads = values.map(written) | values.map(written).flatmap(broken) | deep | texts
 bodies = payloads.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=60)
-known = "/values /values/ /values/a /runs /runs/x/series /projects /findings /frame /about / /assets/x".split()
+known = (
+    "/values /values/ /values/a /runs /runs/a /runs/x/series /runs/a/cells /runs/a/cells/b /runs/x/cells "
+    "/runs/a/points /runs/a/media /projects /projects/p /findings /findings/a /frame /about / /assets/x"
+).split()
+services = st.sampled_from(["values"] * 4 + ["runs", "runs/a/cells", "runs/x/cells", "projects", "findings"])
 paths = st.sampled_from([*known, ENGINE]) | (
     st.text(max_size=30).map(lambda id: "/values/" + quote(id, safe="", errors="surrogatepass"))
     | st.text(alphabet="/%.ab\\?&=[]$+~-_0", max_size=30).map("/".__add__)
@@ -351,7 +358,7 @@ def test_a_stream_without_an_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPa
 
 # --- the sockets -----------------------------------------------------------------------------------------------------
 
-calls = st.tuples(st.sampled_from(METHODS), st.just("values") | scalars, st.lists(values, max_size=4)).map(
+calls = st.tuples(st.sampled_from(METHODS), services | scalars, st.lists(values, max_size=4)).map(
     lambda call: written([call[0], call[1], *call[2]])
 )
 malformed = payloads.flatmap(
@@ -413,6 +420,51 @@ def test_a_call_that_is_hardly_one_is_acked_once(door: Door, arguments: str, att
         [(number, body), (then, _)] = talk.acks(last)
     assert (number, then) == (sent, last)
     assert len(body) == 1 and 400 <= body[0]["code"] < 500
+
+
+def test_a_session_that_ended_is_a_bad_request(door: Door) -> None:
+    with requests.Session() as session:
+        place = f"{door.url}{ENGINE}polling"
+        place += "&sid=" + json.loads(session.get(place, timeout=20).text[1:])["sid"]
+        assert session.post(place, data="40", timeout=20).status_code == 200
+        for each in list(door.app.socketio.server.eio.sockets.values()):
+            each.close(wait=False, abort=True)
+        assert session.post(place, data="41", timeout=20).status_code == 400
+        assert session.get(place, timeout=20).status_code == 400
+
+
+def test_rounds_of_nonsense_leave_no_memory_behind(door: Door) -> None:
+    paths = [*known, "/nope", "/values?$foo=1", "/values?a[b][c][d]=1", "/runs?summary.loss.min[$lt]=1"]
+    lines = [
+        '["find"]',
+        '["find","values",{"$or":7}]',
+        '["patch","runs/a/cells",null,{"a":1},{}]',
+        '["get","runs","x"]',
+    ]
+
+    def nonsense() -> None:
+        for path in paths:
+            for verb in ("GET", "POST", "PATCH"):
+                body = b'{"a": [1, 2' if verb == "POST" else b"[]"
+                door.send(
+                    f"{verb} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+                )
+        with Talk(door) as caller:
+            for line in lines:
+                caller.send(line)
+            caller.acks(len(lines))
+        talk(door, ["40", "42[", "451-[", b"x", "9"])
+
+    def objects() -> int:
+        until(lambda: not door.app.socketio.server.eio.sockets)
+        gc.collect()
+        return len(gc.get_objects())
+
+    counts = []
+    for _ in range(4):
+        nonsense()
+        counts.append(objects())
+    assert counts[3] - counts[1] < 200, counts  # a round has a hundred requests, and an object of each would be enough
 
 
 packets = (

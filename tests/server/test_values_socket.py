@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from gevent import Greenlet
-from serving import Listener, Served
+from serving import Listener, Served, served_by
 from websocket import WebSocket, WebSocketException, create_connection
 
 from agnez.query import read
@@ -162,6 +162,29 @@ def test_every_client_gets_the_same_events_in_the_order_of_effect(server: Served
     assert logs[0] == logs[1] == logs[2]
     assert logs[0][0] == ("created", {"_id": "a", "count": 0})
     assert logs[0][-1] == ("patched", server.call("GET", "/values/a").json())
+
+
+@pytest.mark.parametrize("engine", ["threads", "hub"])
+def test_a_thousand_rapid_patches_reach_three_clients_in_order(store: Store, engine: str) -> None:
+    with served_by(engine, store) as server:
+        clients = [Listener(server.url, [way]) for way in ("websocket", "polling", "websocket")]
+        clients[0].result("create", "values", {"_id": "a"})
+        for number in range(1000):
+            clients[0].client.emit("patch", ("values", "a", {"n": number}, {}))
+        wanted = [("created", {"_id": "a"}), *(("patched", {"n": number, "_id": "a"}) for number in range(1000))]
+        assert all(client.wait_for(1001) == wanted for client in clients)
+        assert server.call("GET", "/values/a").json() == {"_id": "a", "n": 999}
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("engine", ["threads", "hub"])
+def test_a_call_that_changes_thousands_is_told_whole_to_those_who_read(store: Store, engine: str) -> None:
+    with served_by(engine, store) as server:
+        client = Listener(server.url, ["websocket"])
+        made = server.call("POST", "/values", [{"_id": str(number)} for number in range(5000)])
+        assert [record["_id"] for _, record in client.wait_for(5000)] == [each["_id"] for each in made.json()]
+        client.close()
 
 
 def test_no_change_overtakes_one_that_is_being_announced(store: Store) -> None:
