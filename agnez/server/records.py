@@ -57,7 +57,7 @@ class Runs(Records):
     def __init__(self, store: Store, posted: Posted, pagination: Pagination | None = None) -> None:
         # The summaries of those that do not match are not looked at.
         super().__init__(
-            lambda query: (lazy_run_record(seen(info)) for info in store.runs(query.pinned.get("project"))),
+            lambda query: (lazy_run_record(seen(info)) for info in store.search(query)),
             pagination,
         )
         self._store = store

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agnez.query import Query
 from agnez.record import Json, RunInfo
 from agnez.store import database
+from agnez.store.conditions import condition
 from agnez.store.runfile import read_info
 from agnez.store.summaries import PackedSummaries, pack
 from agnez.wire import dump, private_record
@@ -34,6 +36,15 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_revision ON runs (revision)
 """,
 )
+
+
+_TOLD_OTHERWISE = (
+    *("state", "reason", "ended"),  # of a run whose process died
+    *("host", "pid", "machine"),  # they are nobody's business
+    *("axes", "archived", "forked_from", "dropped"),  # early facts lack them
+    "summary",  # rests beside the facts
+)
+"""Fields that a run is told with otherwise than they rest in its facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,16 @@ class Catalog:
             "SELECT facts, summary FROM runs WHERE facts IS NOT NULL AND (project = ? OR ? IS NULL) "
             "ORDER BY created DESC, id",
             (project, project),
+        )
+        return [_info(facts, summary) for facts, summary in rows]
+
+    def search(self, query: Query) -> list[RunInfo]:
+        """Return the runs that a query may find, newest first: SQL leaves out most of the others unread."""
+        asked = condition(query.filters, unknown=_TOLD_OTHERWISE)
+        rows = self._connection.execute(
+            "SELECT body, summary FROM (SELECT id, created, facts AS body, summary FROM runs WHERE facts IS NOT NULL) "
+            f"WHERE ({asked.sql}) IS NOT 0 ORDER BY created DESC, id",
+            asked.parameters,
         )
         return [_info(facts, summary) for facts, summary in rows]
 

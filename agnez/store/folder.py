@@ -12,6 +12,7 @@ from typing import Any
 
 from agnez import names
 from agnez.errors import BadValueError, ConflictError, NotFoundError, StoreError
+from agnez.query import Query
 from agnez.record import RunInfo
 from agnez.store import cells, database, rundir
 from agnez.store.catalog import Catalog
@@ -206,6 +207,11 @@ class Store:
         """Return the runs, newest first."""
         with self.catalog() as catalog:
             return catalog.runs(project)
+
+    def search(self, query: Query) -> list[RunInfo]:
+        """Return the runs that a query may find, newest first."""
+        with self.catalog() as catalog:
+            return catalog.search(query)
 
     def catalog(self) -> Catalog:
         """Open the index."""

@@ -28,12 +28,12 @@ export function find({ multi, pages }) {
   return servers.find(same) ?? assert.fail(`nobody started a server with ${JSON.stringify({ multi, pages })}`);
 }
 
-/** Open a client of the service `values`; `socket` is there for those that have one. */
+/** Open a client, of the service `values` and by `service` of others; `socket` is there for those that have one. */
 export async function open(transport, at = url, options = {}) {
   const app = feathers();
   if (transport === "fetch") {
     app.configure(feathers.rest(at).fetch(fetch));
-    return { values: use(app, options), close: () => {} };
+    return { values: use(app, options), service: (path) => app.service(path), close: () => {} };
   }
   const socket = io(at, { transports: sockets[transport], forceNew: true, reconnection: false });
   app.configure(feathers.socketio(socket));
@@ -41,7 +41,7 @@ export async function open(transport, at = url, options = {}) {
   if (transport === "upgrade") {
     await upgraded(socket.io.engine);
   }
-  return { values: use(app, options), socket, close: () => socket.disconnect() };
+  return { values: use(app, options), service: (path) => app.service(path), socket, close: () => socket.disconnect() };
 }
 
 function use(app, options) {

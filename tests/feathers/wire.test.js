@@ -206,7 +206,7 @@ for (const over of ["websocket", "polling", "upgrade"]) {
       [["patch", "values", "a", {}, {}, {}], "BadRequest"],
       [["patch", "values", true, {}, {}], "BadRequest"],
       [["remove", "values", "a", {}, {}], "BadRequest"],
-      [["remove", "runs", "a", {}], "MethodNotAllowed"],
+      [["remove", "projects", "a", {}], "MethodNotAllowed"],
     ]) {
       test(`${JSON.stringify(words)} is answered once, with ${name}`, async () => {
         const given = await call(...words);

@@ -37,7 +37,7 @@ def servers(store: Store) -> Iterator[str]:
         yield json.dumps(known)
 
 
-@pytest.mark.parametrize("suite", ["wire", "values", "adapter"])
+@pytest.mark.parametrize("suite", ["wire", "values", "services", "adapter"])
 def test_the_official_clients_find_all_as_the_wire_page_says(servers: str, suite: str) -> None:
     if not (SUITES / "node_modules").is_dir():
         pytest.fail("the clients are not installed: `make test` does it, `npm ci` in tests/feathers too")

@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
+import pytest
 from serving import Served, add_run
 
 from agnez import wire
 from agnez._version import __version__
+from agnez.query import read
 from agnez.record import Finding
+from agnez.server.posted import Posted
+from agnez.server.records import Runs
 from agnez.store import Store
+from agnez.store.life import seen
+from agnez.wire import run_record
 
 
 def test_runs_are_listed_newest_first_and_queried(server: Served, store: Store) -> None:
@@ -23,6 +30,34 @@ def test_runs_are_listed_newest_first_and_queried(server: Served, store: Store) 
     assert server.call("GET", f"/runs/{first}").json() == runs[1]
     assert server.call("GET", "/runs/nope").json()["name"] == "NotFound"
     assert server.call("GET", f"/runs/{first}?project=other").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"project": "digits"},
+        {"state": "crashed"},
+        {"state": {"$ne": "crashed"}, "config.lr": {"$gt": 0.1}},
+        {"$or": [{"ended": None}, {"config.deep.er": "x"}], "name": {"$nin": ["a"]}},
+        {"summary.loss.count": {"$gte": 100}, "tags": "good"},
+        {"archived": False, "heartbeat": None},
+        {"host": None, "pid": None, "machine": None},
+        {"_id": {"$in": ["nope"]}},
+        {"reason": None},
+    ],
+    ids=str,
+)
+def test_the_index_finds_what_reading_all_runs_finds(store: Store, query: dict[str, Any]) -> None:
+    now = time.time_ns() // 1000
+    add_run(store, "a", config={"lr": 0.1, "deep": {"er": "x"}}, tags=("good",))
+    add_run(store, "b", config={"lr": 0.2, "deep.er": "x"}, project="other", archived=True)
+    add_run(store, "c", state="running", heartbeat=now - 120_000_000, host="elsewhere", pid=1, config={"lr": 0.3})
+    add_run(store, "d", state="failed", reason="ValueError", ended=now)
+    asked = read(query)
+    every = [run_record(seen(info)) for info in store.runs()]
+    found = Runs(store, Posted(store)).find(asked)
+    assert found == asked.picked(every)
+    assert len(store.search(read({"project": "other"}))) == 1
 
 
 def test_a_run_whose_process_is_gone_shows_as_crashed(server: Served, store: Store) -> None:
