@@ -16,7 +16,7 @@ TENSORFLOW := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),te
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-python test-page test-backends $(BACKENDS:%=test-%) lint format screenshots bench \
-	bench-peers constraints chromium clean
+	bench-peers constraints chromium languages clean
 
 help:  ## tell what there is
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ demo: $(VENV)/.demo  ## train a small network, and watch it
 
 test: test-python test-page  ## run the tests, Python's and the page's
 
-test-python: $(VENV)/.dev chromium $(FEATHERS)
+test-python: $(VENV)/.dev chromium languages $(FEATHERS)
 	@$(PAGE)
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -74,6 +74,9 @@ constraints: $(VENV)/.dev $(BACKENDS:%=$(VENV)-%/.ready)  ## write the versions 
 
 chromium: $(VENV)/.dev
 	@tools/chromium.sh $(BIN)
+
+languages:
+	@tools/languages.sh
 
 clean:  ## remove the environments, and all that was built
 	rm -rf $(VENV) $(BACKENDS:%=$(VENV)-%) build dist agnez.egg-info agnez/server/assets frontend/node_modules
