@@ -109,7 +109,14 @@ def create_app(
     services = Services(named, {("runs", "cells"): lambda run: CellsOfRun(values, store, run)})
     feathers.install(socketio.server, services, engine, reach.tokens)
     rest.install(flask, services)
-    routes.install(flask, services, pages=pagination is not None)
+    routes.install(
+        flask,
+        services,
+        pages=pagination is not None,
+        locked=reach.tokens is not None,
+        hosts=hosts,
+        styles=lambda: (_entry() or ("", []))[1],
+    )
     door = Door(flask.wsgi_app, reach.tokens, viewers.has_room)
     gate = Gate(door, hosts, numeric=reach.numeric, origins=reach.origins)
     wsgi = Forwarded(gate, reach.base, reach.proxies)

@@ -18,6 +18,8 @@ whole programs in several languages.
 
 Errors are JSON objects everywhere. A page of another origin can neither read nor write."""
 
+_TOKEN = "The token that the server printed, where it asks for one; a browser that showed it once keeps a cookie."
+
 _TAGS: Mapping[str, str] = {
     "values": "The cells of every dashboard.",
     "runs": "The trainings.",
@@ -29,28 +31,31 @@ _TAGS: Mapping[str, str] = {
 }
 
 
-def document(offered: Services, *, root: str, pages: bool) -> dict[str, Json]:
+def document(offered: Services, *, root: str, pages: bool, locked: bool) -> dict[str, Json]:
     """Return the document. `offered` are the services, `root` is the address that all paths begin with.
 
-    `pages` tells that `find` answers in pages.
+    `pages` tells that `find` answers in pages, `locked` that a token is asked for.
     """
     known = [*services.operations(offered, pages=pages), *addresses.operations()]
+    lock: dict[str, Json] = {"security": [{"token": []}]} if locked else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Agnez", "version": __version__, "description": f"{_ABOUT}\n\n{services.QUERY}"},
         "servers": [{"url": root}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
-        "paths": _paths(known),
+        **lock,
+        "paths": _paths(known, locked),
         "components": {
             "schemas": schemas(),
             "parameters": services.parameters() | addresses.parameters(),
             "responses": refusals(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
         },
     }
 
 
-def _paths(known: Iterable[Operation]) -> dict[str, Json]:
+def _paths(known: Iterable[Operation], locked: bool) -> dict[str, Json]:
     paths: dict[str, dict[str, Json]] = {}
     for each in known:
-        paths.setdefault(each.path, {})[each.method] = each.spoken()
+        paths.setdefault(each.path, {})[each.method] = each.spoken(locked=locked)
     return dict(paths)

@@ -13,12 +13,16 @@ JSON = "application/json"
 ALWAYS = (400, 403, 500)
 """Ways in which any request can fail."""
 
+LOCKED = (401, 429)
+"""Ways in which any request to a server can fail that asks for a token."""
+
 BODILY = (408, 413, 415)
 """Ways in which a request with a body can fail, beside those."""
 
 _WHY: Mapping[int, str] = {
     400: "The request cannot be understood; the message says what is wrong with it.",
-    403: "The name of the host, or the page that asks, is none that this server answers to.",
+    401: "The server asks for a token, and this is none of its own.",
+    403: "The host's name, or the page that asks, is none that this server answers to; or the token only reads.",
     404: "There is nothing of this id, or it does not match the query.",
     405: "The address does not have this method; `Allow` names those that it has.",
     408: "The request took too long to come in.",
@@ -26,6 +30,7 @@ _WHY: Mapping[int, str] = {
     413: "The body is too large.",
     415: "The body is of a type that is not read here, or it is compressed.",
     416: "The range lies outside of the file.",
+    429: "Too many wrong tokens were shown: wait a little.",
     500: "The server failed; its log says why.",
     503: "The store does not answer: a full disk, or a file that is held for too long.",
 }
@@ -67,8 +72,8 @@ class Operation:
     body: Mapping[str, Json] | None = None
     refusals: Sequence[int] = ()
 
-    def spoken(self) -> dict[str, Json]:
-        """Return it as OpenAPI says it."""
+    def spoken(self, *, locked: bool) -> dict[str, Json]:
+        """Return it as OpenAPI says it; `locked` tells that the server asks for a token."""
         said: dict[str, Json] = {"operationId": self.id, "tags": [self.tag], "summary": self.summary}
         if self.description:
             said["description"] = self.description
@@ -76,11 +81,11 @@ class Operation:
             said["parameters"] = list(self.parameters)
         if self.body:
             said["requestBody"] = {"required": True, "content": self.body}
-        return said | {"responses": self._responses()}
+        return said | {"responses": self._responses(locked)}
 
-    def _responses(self) -> dict[str, Json]:
+    def _responses(self, locked: bool) -> dict[str, Json]:
         answers = {str(status): answer.spoken() for status, answer in self.answers.items()}
-        failures = {*ALWAYS, *self.refusals, *(BODILY if self.body else ())}
+        failures = {*ALWAYS, *self.refusals, *(BODILY if self.body else ()), *(LOCKED if locked else ())}
         return answers | {str(code): {"$ref": f"#/components/responses/{_name(code)}"} for code in sorted(failures)}
 
 
