@@ -1,19 +1,36 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from serving import Listener, Served, add_run, served
 
 from agnez import wire
+from agnez.errors import BadValueError
 from agnez.record import Batch, Json, Point, RunInfo, Series
 from agnez.server import posting
 from agnez.server.app import create_app
 from agnez.store import RunReader, Store, life
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def made(server: Served, **facts: Json) -> str:
@@ -302,6 +319,108 @@ def test_a_retry_of_the_last_points_of_a_run_that_has_ended_is_answered(server: 
     server.call("PATCH", f"/runs/{run}", {"state": "finished"})
     assert post(server, run, [{"loss": 1.0}], "?writer=w&sequence=0")["repeated"] == 1
     assert send(server, run, [{"loss": 1.0}], "?writer=w&sequence=1")[0] == 409
+
+
+def test_a_server_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    here, port = tmp_path / "served", free_port()
+    command = [sys.executable, "-m", "agnez", "server", "--dir", str(here), "--port", str(port)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen(command, **quiet)]  # type: ignore[call-overload]
+    url = f"http://127.0.0.1:{port}/runs"
+    answered = threading.Semaphore(0)
+    acked: list[int] = []
+
+    def again(method: str, address: str, body: bytes) -> dict[str, Any]:
+        """Send until it is answered, as any program that retries does."""
+        while True:
+            with contextlib.suppress(requests.ConnectionError):
+                answer = requests.request(method, address, data=body, headers=headers, timeout=30)
+                return dict(answer.json(), status=answer.status_code)
+            time.sleep(0.02)
+
+    def stream() -> None:
+        for first in range(0, 2000, 10):
+            body = json.dumps([{"step": step, "loss": float(step)} for step in range(first, first + 10)]).encode()
+            reply = again("POST", f"{url}/mine/points?writer=w&sequence={first}", body)
+            assert (reply["status"], reply["taken"] + reply["repeated"], reply["refused"]) == (200, 10, [])
+            acked.append(first)
+            answered.release()
+
+    headers = {"Content-Type": "application/json"}
+    try:
+        again("POST", url, b'{"project": "killed", "_id": "mine"}')
+        program = threading.Thread(target=stream)
+        program.start()
+        for _ in range(3):
+            for _ in range(20):
+                assert answered.acquire(timeout=30)
+            processes[-1].kill()
+            processes[-1].wait()
+            known = len(acked) * 10
+            if known and store_of(here).run_path("mine").is_file():
+                assert len(steps_and_values(store_of(here), "mine")) >= known
+            processes.append(subprocess.Popen(command, **quiet))  # type: ignore[call-overload]
+        program.join(60)
+        assert steps_and_values(store_of(here), "mine") == [(step, float(step)) for step in range(2000)]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def store_of(directory: Path) -> Store:
+    return Store(directory)
+
+
+def test_many_programs_post_to_one_run_at_once(server: Served, store: Store) -> None:
+    run = made(server)
+
+    def program(number: int) -> None:
+        for first in range(0, 100, 5):
+            body = [{"step": step, f"loss/{number}": float(step)} for step in range(first, first + 5)]
+            for _ in range(2):
+                post(server, run, body, f"?writer=w{number}&sequence={first}")
+
+    programs = [threading.Thread(target=program, args=(number,)) for number in range(6)]
+    for each in programs:
+        each.start()
+    for each in programs:
+        each.join()
+    for number in range(6):
+        points = steps_and_values(store, run, f"loss/{number}")
+        assert points == [(step, float(step)) for step in range(100)]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+POINT_LIKE = st.dictionaries(st.sampled_from(["step", "time", "loss", "a/b", "", "\ud800"]) | st.text(), JSON_VALUES)
+
+
+@given(body=st.lists(POINT_LIKE | JSON_VALUES, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_no_json_whatever_is_more_than_refused(body: list[Any]) -> None:
+    found = posting.read(json.dumps(body).encode(), posting.JSON)
+    refused = {each.index for each in found.refused}
+    assert found.count == len(body)
+    assert set(found.points.calls.tolist()) == set(range(len(body))) - refused
+    batch = found.settled(skip=0, next_step=3, now=7)
+    assert len(batch) == len(found.points) and (np.diff(batch.calls) >= 0).all()
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_whatever_are_more_than_refused(data: st.DataObject) -> None:
+    whole = bytearray(binary(Batch.of([Point(name, step, 0.5, 10**15) for step in range(3) for name in ("a", "b")])))
+    for _ in range(data.draw(st.integers(0, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(whole)))
+    with contextlib.suppress(BadValueError):
+        found = posting.read(bytes(whole[:cut]), posting.BINARY)
+        found.settled(skip=0, next_step=0, now=0)
+        assert len(found.points.values) == len(found.points.steps) == len(found.points.calls)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------
