@@ -30,8 +30,9 @@ COMMIT_SECONDS = (0.1, 0.35)
 """The least time between two commits: from the one to the other, by what they cost, and the other where processor time
 is scarce. After silence the first entry is committed at once."""
 
-COMMIT_SHARE = 1 / 80
-"""The share of a processor that commits should take, as far as the longest time between two of them allows."""
+COMMIT_SHARE = 1 / 20
+"""The share of a processor that commits should take where there is time to spare, as far as the longest time between
+two of them allows."""
 
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -65,6 +66,7 @@ class Recorder:
         self._bound = BOUND * FIELDS
         self._spare = Spare()
         self._cost = 0.0  # seconds of processor that a round takes, averaged
+        self._committed = False  # in the last round
         self._failing: str | None = None
         self._thread: threading.Thread | None = None
 
@@ -165,7 +167,7 @@ class Recorder:
         pause = self._period() if done else RETRY_SECONDS
         rest = began + pause - time.monotonic()
         flooded = done and len(self._calls) > _FLOOD * FIELDS
-        if rest > 0 and not flooded and not (self._stopping and done):
+        if rest > 0 and (self._committed or not done) and not flooded and not (self._stopping and done):
             self._pause(rest)
         self._idle = True
         if not self._calls and not self._entries and not self._stopping and done:
@@ -187,7 +189,8 @@ class Recorder:
         """Take what waits and commit it. Tell whether it is safe."""
         writer = self._writer
         self._take()
-        if not writer.due() and time.monotonic() - writer.beaten < HEARTBEAT_SECONDS:
+        self._committed = writer.due() or time.monotonic() - writer.beaten >= HEARTBEAT_SECONDS
+        if not self._committed:
             writer.publish(now=self._stopping)
             return True
         try:

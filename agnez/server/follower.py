@@ -28,10 +28,16 @@ from agnez.wire import run_record
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
-"""The least time between two looks. After silence a commit of this process is looked at at once."""
+"""The least time between two looks, on average: after silence a commit of this process is looked at at once, and so is
+one that follows a look at something else."""
 
 SCARCE_SECONDS = 0.7
 """The same where processor time is scarce: each look has all open pages draw, the dearest part of watching."""
+
+POLL_SECONDS = 0.2
+"""The time between two looks while somebody watches and nobody wakes the follower: for what other processes write."""
+
+_LOOKS = 2.0  # that may be taken in a row
 
 IDLE_SECONDS = 1.0
 """The time between two looks while nobody watches, and between two looks at whether the living still live."""
@@ -55,6 +61,8 @@ class Follower:
         self._alone = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
+        self._looks = _LOOKS  # that may be taken now
+        self._looked = time.monotonic()
         self._runs: dict[str, RunInfo] = {}
         self._shown: dict[str, RunInfo] = {}
         self._living: set[str] = set()
@@ -92,26 +100,36 @@ class Follower:
     def _work(self) -> None:
         while True:
             stopping = self._stopped.is_set()
-            began = time.monotonic()
+            self._count_look()
             try:
                 self._tick()
             except Exception:  # a fault with one file or viewer must not blind all others; the next look may do better
                 log.exception("the follower stumbled")
             if stopping:
                 break
-            self._rest(began)
+            self._rest()
         for followed in self._followed.values():
             followed.close()
         self._catalog.close()
 
-    def _rest(self, began: float) -> None:
-        """Rest until the next look is due; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
-        tick = SCARCE_SECONDS if self._spare.is_scarce() else TICK_SECONDS
-        for event, pause in ((self._stopped, TICK_SECONDS), (self._hurry, tick)):
-            event.wait(max(0.0, began + pause - time.monotonic()))
+    def _count_look(self) -> None:
+        """Take a look off those that may be taken in a row; one more may be with each tick."""
+        now = time.monotonic()
+        self._looks = min(_LOOKS, self._looks + (now - self._looked) / self._tick_seconds()) - 1
+        self._looked = now
+
+    def _tick_seconds(self) -> float:
+        return SCARCE_SECONDS if self._spare.is_scarce() else TICK_SECONDS
+
+    def _rest(self) -> None:
+        """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
+        tick = self._tick_seconds()
+        due = self._looked + max(0.0, 1 - self._looks) * tick
+        for event, then in ((self._stopped, min(due, self._looked + TICK_SECONDS)), (self._hurry, due)):
+            event.wait(max(0.0, then - time.monotonic()))
         self._hurry.clear()
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(IDLE_SECONDS if self._alone else tick)
+        self._wake.wait(IDLE_SECONDS if self._alone else max(tick, POLL_SECONDS))
         self._wake.clear()
 
     def _tick(self) -> None:
@@ -208,6 +226,13 @@ class Follower:
         except (StoreError, NotFoundError, sqlite3.Error) as error:  # a run that was deleted, or is damaged
             log.warning("run %s cannot be followed: %s", run, error)
             self._forget(run)
+            if isinstance(error, NotFoundError) and run is not None:
+                self._tell_missing(run, readers)
+
+    def _tell_missing(self, run: str, readers: list[Viewer]) -> None:
+        """Answer those who wait for points of a run that is not there."""
+        waiting = [viewer for viewer in readers if any(mark.fresh for mark in viewer.marks.pop(run, []))]
+        self._outlet.send(waiting, "gone", [run])
 
     def _open(self, run: str | None) -> FollowedCells:
         followed: FollowedCells

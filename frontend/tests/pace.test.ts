@@ -80,4 +80,21 @@ describe("what streams in", () => {
     expect(took).toEqual([1, 2, 3, 4]);
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  test("is not held up by what says nothing new and may go along", () => {
+    const { took, paced, say } = taken();
+    paced.goAlong(() => took.push(1));
+    vi.advanceTimersByTime(100);
+    expect(took).toEqual([]);
+    say(2);
+    expect(took).toEqual([1, 2]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("is taken alone where nothing comes that it could go along with", () => {
+    const { took, paced } = taken();
+    paced.goAlong(() => took.push(1));
+    vi.advanceTimersByTime(250);
+    expect(took).toEqual([1]);
+  });
 });

@@ -34,6 +34,11 @@ class Page:
     def watch(self, run: str | None, after: object = "0") -> None:
         assert self.client.call("watch", {"run": run, "after": after}, namespace="/live") == {"ok": True}
 
+    def mark(self, run: str | None, *marks: tuple[str, str, list[str]]) -> None:
+        """Watch a run, and metrics of runs from cursors on."""
+        wish = {"run": run, "marks": [{"run": of, "after": after, "metrics": names} for of, after, names in marks]}
+        assert self.client.call("watch", wish, namespace="/live") == {"ok": True}
+
     def wait(self, condition: Callable[[], Any]) -> None:
         with self._news:
             assert self._news.wait_for(condition, 20), self.told
@@ -48,7 +53,7 @@ class Page:
         def keep(payload: Any) -> None:
             with self._news:
                 if event == "points":
-                    self.points.append(wire.read_points(payload))
+                    self.points += wire.read_bundle(payload)
                 self.told.append((event, payload))
                 self._news.notify_all()
 
@@ -231,3 +236,79 @@ def test_nobody_there_costs_nothing_and_who_comes_is_seen(serving: tuple[Serving
     page.watch(run, after="100")
     page.wait(lambda: len(page.values()) == 50)
     page.client.disconnect()
+
+
+def counts(message: wire.PointsMessage) -> dict[str, int]:
+    return {each.metric: len(each) for each in message.series}
+
+
+def test_each_mark_is_answered_at_once_and_names_all_that_it_speaks_of(page: Page, store: Store) -> None:
+    run = running(store)
+    page.mark(run, (run, "100", ["loss", "unheard"]))
+    page.wait(lambda: page.points)
+    (first,) = page.points
+    assert (first.after, first.cursor, counts(first)) == ("100", "100", {"loss": 0, "unheard": 0})
+    with store.open_run(run) as file:
+        log(file, 5.0, step=100)
+        page.wait(lambda: len(page.points) == 2)
+        log(file, 0.5, step=101, metric="unheard")
+        page.wait(lambda: len(page.points) == 3)
+    assert [counts(each) for each in page.points[1:]] == [{"loss": 1, "unheard": 0}, {"loss": 0, "unheard": 1}]
+
+
+def test_only_metrics_that_were_named_are_sent(page: Page, store: Store) -> None:
+    run = running(store)
+    with store.open_run(run) as file:
+        for metric in ("a", "b", "c"):
+            log(file, 1.0, 2.0, step=0, metric=metric)
+    page.mark(run, (run, "100", ["b"]))
+    page.wait(lambda: page.points)
+    assert [counts(each) for each in page.points] == [{"b": 2}]
+
+
+def test_marks_from_several_cursors_come_to_one_without_a_gap_or_a_duplicate(page: Page, store: Store) -> None:
+    run = running(store)
+    with store.open_run(run) as file:
+        log(file, *range(10), step=0, metric="late")
+        page.mark(run, (run, "90", ["loss"]), (run, "105", ["late"]))
+        page.wait(lambda: len(page.points) == 2)
+        log(file, 7.0, step=100)
+        page.wait(lambda: len(page.points) == 3)
+    ends = {each.cursor for each in page.points[:2]}
+    assert len(ends) == 1 and counts(page.points[2]) == {"late": 0, "loss": 1}
+    assert {page.points[2].after} == ends
+    assert page.values("late") == [5, 6, 7, 8, 9] and page.values() == [*(1 / (1 + step) for step in range(90, 100)), 7]
+
+
+def test_points_of_runs_laid_over_come_in_one_message_with_those_of_the_shown(page: Page, store: Store) -> None:
+    runs = [running(store, name) for name in ("shown", "beside", "finished")]
+    page.mark(runs[0], *((run, "95", ["loss"]) for run in runs))
+    page.wait(lambda: len(page.points) == 3)
+    assert {each.run: counts(each) for each in page.points} == {run: {"loss": 5} for run in runs}
+    assert len(page.of("points")) == 1
+    with store.open_run(runs[1]) as file:
+        log(file, 3.0, step=100)
+        page.wait(lambda: len(page.points) == 4)
+    assert (page.points[3].run, page.points[3].series[0].values.tolist()) == (runs[1], [3.0])
+
+
+def test_a_wider_watch_of_the_same_run_tells_only_points(page: Page, store: Store) -> None:
+    run = running(store)
+    page.mark(run, (run, "100", ["loss"]))
+    page.wait(lambda: page.points)
+    before = len(page.told)
+    page.mark(run, (run, "100", ["loss", "more"]))
+    page.wait(lambda: len(page.points) == 2)
+    assert [event for event, _ in page.told[before:]] == ["points"]
+
+
+def test_a_page_that_waits_for_a_run_that_is_not_there_hears_so(page: Page, store: Store) -> None:
+    page.mark(None, ("no-such-run", "0", ["loss"]))
+    page.wait(lambda: page.of("gone"))
+    assert page.of("gone") == [["no-such-run"]]
+
+
+@pytest.mark.parametrize("marks", ["all", [7], [{"run": 7, "after": "0", "metrics": []}], [{"run": "r"}], [{}] * 2001])
+def test_marks_that_are_none_are_refused(page: Page, marks: Any) -> None:
+    answer = page.client.call("watch", {"run": None, "marks": marks}, namespace="/live")
+    assert answer["ok"] is False and "mark" in answer["error"]

@@ -103,3 +103,30 @@ def test_media_are_served_for_ever_and_as_what_they_are(server: Served, store: S
     for name in ("0" * 32 + ".png", "run.db", "..%2Frun.db", "../run.db", "%2e%2e/run.db", png + "%00"):
         assert server.call("GET", f"/runs/{run}/media/{name}").status_code == 404
     assert server.call("GET", f"/runs/nope/media/{png}").status_code == 404
+
+
+def test_series_of_several_runs_come_in_one_answer_and_those_that_are_gone_are_left_out(
+    server: Served, store: Store
+) -> None:
+    runs = [add_run(store, f"run{nth}") for nth in range(3)]
+    asked = "&".join(f"run={run}" for run in (runs[0], "gone", *runs[1:], runs[0]))
+    answer = server.call("GET", f"/series?{asked}&metric=loss&metric=nope&max=20")
+    messages = wire.read_bundle(answer.content)
+    assert [each.run for each in messages] == runs
+    assert all(each.cursor == "100" and each.decimated and 10 < len(only(each)) <= 20 for each in messages)
+    part = wire.read_bundle(server.call("GET", f"/series?run={runs[1]}&x=step&from=10&to=12&max=20").content)
+    assert [only(each).steps.tolist() for each in part] == [[10, 11, 12]]
+    assert server.call("GET", "/series?run=gone").content == b""
+
+
+def test_the_first_metrics_can_be_asked_for_without_their_names(server: Served, store: Store) -> None:
+    run = add_run(store)
+    with store.open_run(run) as file, file.transaction():
+        file.append(Batch.of([Point(f"m{nth}", nth, 1.0, 1_000_000) for nth in range(20)]))
+    assert [each.metric for each in get(server, run, "?first=3").series] == ["loss", "m0", "m1"]
+
+
+@pytest.mark.parametrize("query", ["", "metric=loss", "run=RUN&first=x", "run=RUN&colour=red", "run=r&" * 201])
+def test_series_of_runs_that_are_asked_for_wrongly_are_refused(server: Served, store: Store, query: str) -> None:
+    answer = server.call("GET", f"/series?{query.replace('RUN', add_run(store))}")
+    assert answer.status_code == 400 and answer.json()["name"] == "BadRequest"

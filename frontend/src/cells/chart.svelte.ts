@@ -221,8 +221,9 @@ export class Chart {
   readonly #noted = $derived.by(() => JSON.stringify(this.#cell().notes));
   readonly notes: readonly Note[] = $derived.by(() => JSON.parse(this.#noted) as Note[]);
 
+  // Before the first points come the head is nowhere: no range rides with it from there.
   readonly #zoom: Interval | null = $derived.by(() =>
-    rideOf(this.#chosen, this.axis.unit, this.#stand.head, this.settings.follow),
+    this.held.length === 0 ? this.#chosen : rideOf(this.#chosen, this.axis.unit, this.#stand.head, this.settings.follow),
   );
 
   readonly #shown: LineModel["settings"] = $derived.by(() => ({ ...this.settings, zoom: this.#zoom }));

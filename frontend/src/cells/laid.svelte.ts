@@ -1,6 +1,6 @@
 /** The runs that all charts of the page show: what would be found for each chart is found once for all. */
 
-import { axesOf, type Source, type Stand } from "../charts/axes.svelte";
+import { axesOf, rooted, type Source, type Stand } from "../charts/axes.svelte";
 import type { Page } from "../state/context";
 import type { AxisKind } from "../state/view.svelte";
 
@@ -58,7 +58,7 @@ export class Laid {
 
   /** How the runs that are laid over stand on an axis. */
   over(kind: AxisKind): readonly LaidOver[] {
-    return (this.#stands[kind] ??= new Stands(this, kind)).over;
+    return (this.#stands[kind] ??= rooted(() => new Stands(this, kind))).over;
   }
 }
 
@@ -90,6 +90,6 @@ const kept = new WeakMap<Page, Laid>();
 /** What all charts of a page share. */
 export function laidOf(page: Page): Laid {
   let laid = kept.get(page);
-  if (laid === undefined) kept.set(page, (laid = new Laid(page)));
+  if (laid === undefined) kept.set(page, (laid = rooted(() => new Laid(page))));
   return laid;
 }

@@ -132,11 +132,21 @@ export function joined(stands: readonly Stand[], before: XAxis | null): XAxis {
   return same ? before : axis;
 }
 
+/** Make something whose deriveds belong to no component. */
+export function rooted<T>(make: () => T): T {
+  const made: T[] = [];
+  $effect.root(() => {
+    made.push(make());
+  });
+  return made[0] as T;
+}
+
 const shared = new WeakMap<object, Axes>();
 
 /** The axes of a run's series; all charts that show it ask the same. */
 export function axesOf(series: SeriesOf, source: () => Source): Axes {
   let axes = shared.get(series);
-  if (axes === undefined) shared.set(series, (axes = new Axes(source)));
+  // Of its own root: what a chart owns goes with it when it leaves the view, and others ask on.
+  if (axes === undefined) shared.set(series, (axes = rooted(() => new Axes(source))));
   return axes;
 }

@@ -3,6 +3,8 @@
 export interface Pace {
   /** Do this now, or with all that comes until the next turn; in the order of the calls. */
   take(act: () => void): void;
+  /** Do this with what comes next; on its own only once it has waited a while. */
+  goAlong(act: () => void): void;
   /** Do at once what waits. */
   flush(): void;
 }
@@ -11,6 +13,9 @@ interface Options {
   readonly slack?: number;
   readonly begins?: () => void;
 }
+
+/** How long what goes along waits for something to go along with. */
+const ALONE_MS = 250;
 
 /**
  * Leave at least `interval()` milliseconds between two turns. While nothing comes, no timer runs.
@@ -21,11 +26,12 @@ interface Options {
 export function pace(interval: () => number, { slack = 0, begins }: Options = {}): Pace {
   let waiting: (() => void)[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let due = Infinity;
   let last = -Infinity;
 
   function flush(): void {
     clearTimeout(timer);
-    timer = undefined;
+    due = Infinity;
     if (waiting.length === 0) return;
     const acts = waiting;
     waiting = [];
@@ -34,12 +40,24 @@ export function pace(interval: () => number, { slack = 0, begins }: Options = {}
     for (const act of acts) act();
   }
 
+  function flushIn(rest: number): void {
+    const then = performance.now() + rest;
+    if (then >= due) return;
+    clearTimeout(timer);
+    due = then;
+    timer = setTimeout(flush, rest);
+  }
+
   return {
     take(act) {
       waiting.push(act);
       const rest = last + interval() - performance.now();
       if (rest <= 0) flush();
-      else timer ??= setTimeout(flush, rest + slack);
+      else flushIn(rest + slack);
+    },
+    goAlong(act) {
+      waiting.push(act);
+      flushIn(Math.max(ALONE_MS, last + interval() - performance.now()));
     },
     flush,
   };

@@ -10,7 +10,6 @@ import { goAlong } from "./clock.svelte";
 import { Detail } from "./detail.svelte";
 import { Feed, MissingError, type Whose } from "./feed";
 import { keepAll } from "./keep";
-import type { Needs } from "./needs";
 import { pace } from "./pace";
 import type { SeriesStore } from "./series.svelte";
 import { Thrift } from "./thrift";
@@ -66,7 +65,7 @@ export class Session {
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
-      runs: (runs) => this.#pace.take(() => this.#takeRuns(runs)),
+      runs: (runs) => this.#pace.goAlong(() => this.#takeRuns(runs)),
       gone: (ids) => this.#pace.take(() => this.#takeGone(ids)),
       cells: (change) => this.#pace.take(() => this.#takeCells(change)),
       findings: (findings) => this.#pace.take(() => this.#takeFindings(findings)),
@@ -104,11 +103,6 @@ export class Session {
    */
   need(metrics: readonly string[], whose: Whose = "all"): () => void {
     return this.#feed.needs[whose].need(metrics);
-  }
-
-  /** What is needed of all runs: `need` counts there. */
-  get needs(): Needs {
-    return this.#feed.needs.all;
   }
 
   /** Lay runs over the shown one: what is needed is read of them as well, and followed. */

@@ -1,23 +1,34 @@
-/** How long the page rests between two turns, by what a turn costs: a training on the same machine comes first. */
+/** How long the page rests between two turns, by what turns cost: a training on the same machine comes first. */
 
 /** The share of the time that the page may be busy. */
-const SHARE = 1 / 50;
-const LEAST_MS = 150;
+const SHARE = 1 / 4;
+const LEAST_MS = 95;
 const MOST_MS = 600;
-/** How much one turn counts among those before it. */
-const WEIGHT = 1 / 8;
+/** What is not spent is saved for so long: what comes now and then is shown at once, whatever a turn costs. */
+const SAVED_MS = 1000;
 
 export class Thrift {
-  #cost = 300 * SHARE;
+  /** Milliseconds of work that the page may do now; less than none where it has done too much. */
+  #saved = SAVED_MS * SHARE;
+  #noted: number;
+  readonly #now: () => number;
 
-  /** The milliseconds from one turn to the next. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#noted = now();
+  }
+
+  /** The milliseconds from the last turn to the next. */
   get interval(): number {
-    return Math.min(MOST_MS, Math.max(LEAST_MS, this.#cost / SHARE));
+    return Math.min(MOST_MS, Math.max(LEAST_MS, -this.#saved / SHARE));
   }
 
   /** Take in what a turn cost, in milliseconds. */
   note(cost: number): void {
-    this.#cost += (Math.min(cost, MOST_MS) - this.#cost) * WEIGHT;
+    const now = this.#now();
+    this.#saved = Math.min(SAVED_MS * SHARE, this.#saved + (now - this.#noted) * SHARE) - cost;
+    this.#saved = Math.max(this.#saved, -MOST_MS * SHARE);
+    this.#noted = now;
   }
 
   /** Measure the turn that begins now: what it does at once, and the frame that shows it. */
