@@ -10,9 +10,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import engineio
+import pytest
 import requests
 import socketio
 from werkzeug.serving import make_server
@@ -23,9 +25,17 @@ from agnez.server.app import Application, create_app
 from agnez.server.embed import Serving
 from agnez.server.engine import Engine, Listening
 from agnez.server.handler import Handler
-from agnez.server.hub import Hub
+from agnez.server.standalone import pick_engine
 from agnez.server.threads import Threads
 from agnez.store import Store, witness
+
+_without_gevent = pytest.mark.skipif(find_spec("gevent") is None, reason="the hub needs gevent: agnez[server]")
+
+
+@pytest.fixture(scope="module", params=["threads", pytest.param("hub", marks=_without_gevent)])
+def both_engines(request: pytest.FixtureRequest) -> str:
+    """Be the fixture `engine` of a module whose tests have to pass on threads and on a hub."""
+    return str(request.param)
 
 
 class _Handler(Handler):
@@ -78,6 +88,8 @@ def served(app: Application) -> Iterator[Served]:
 @contextmanager
 def served_by_hub(build: Callable[[Engine], Application]) -> Iterator[Served]:
     """Serve what is built for a hub, as `agnez server` does."""
+    from agnez.server.hub import Hub
+
     listener = ports.listen(0)
     assert listener is not None
     begun: queue.SimpleQueue[tuple[Application, Listening]] = queue.SimpleQueue()
@@ -120,7 +132,7 @@ def standing(engine: str, store: Store, **options: Any) -> Iterator[Served]:
     listener = ports.listen(0)
     assert listener is not None
     port = listener.getsockname()[1]
-    serving = Serving(store, listener, engine={"threads": Threads, "hub": Hub}[engine], **options)
+    serving = Serving(store, listener, engine=pick_engine() if engine == "hub" else Threads, **options)
     serving.start()
     talk = Served(None, port)
     try:

@@ -11,7 +11,7 @@ import pytest
 import requests
 import socketio
 from playwright.sync_api import Browser
-from serving import Client, Served, served_by, standing
+from serving import Client, Served, both_engines, served_by, standing
 from websocket import create_connection
 
 from agnez.record import Json
@@ -22,12 +22,8 @@ from agnez.store import Store
 
 FULL, READS, WRONG = "full-" + "a&b=c#d%" + "a" * 16, "reads-" + "b" * 16, "wrong-" + "c" * 16
 ENGINE = "/socket.io/?EIO=4&transport=polling"
+engine = both_engines
 HTML = {"Accept": "text/html,*/*"}
-
-
-@pytest.fixture(params=["threads", "hub"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving import alive, served_by_hub
+from serving import alive, both_engines, served_by_hub
 from websocket import WebSocketException, create_connection
 
 from agnez.record import RunInfo
@@ -37,6 +37,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),  # some inputs are too long to be shown
 ]
 
+engine = both_engines
 ENGINE = "/socket.io/?EIO=4&transport="
 
 
@@ -121,12 +122,12 @@ class Talk:
         return ack
 
 
-@pytest.fixture(scope="module", params=["threads", "hub"])
-def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+@pytest.fixture(scope="module")
+def door(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """Open the server that sits in a training, or the one that stands alone; it forgets who is silent sooner here."""
     store = Store(tmp_path_factory.mktemp("store"))
     store.create_run(RunInfo("a", "p", "n", created=1, **alive())).close()  # which nobody may delete, for it runs
-    with opened(request.param, store) as (app, port):
+    with opened(engine, store) as (app, port):
         app.socketio.server.eio.ping_interval, app.socketio.server.eio.ping_timeout = 1, 3
         before = threading.active_count() + 1  # python-engineio's own, which watches over the clients
         door = Door(port, app)

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from gevent import Greenlet
-from serving import Listener, Served, served_by
+from serving import Listener, Served, both_engines, served_by
 from websocket import WebSocket, WebSocketException, create_connection
 
 from agnez.query import read
@@ -21,12 +20,8 @@ from agnez.server import viewers
 from agnez.server.values import Values
 from agnez.store import Store
 
+engine = both_engines
 Connect = Callable[..., Listener]
-
-
-@pytest.fixture(params=["threads", "hub"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
@@ -305,10 +300,9 @@ def raw(server: Served) -> Iterator[WebSocket]:
 
 def writers() -> int:
     """Count the threads, or greenlets, that send to websockets; python-engineio names them so."""
-    greenlets = [each for each in gc.get_objects() if issubclass(type(each), Greenlet) and not each.dead]
-    return sum(thread.name.endswith("(writer)") for thread in threading.enumerate()) + sum(
-        getattr(each._run, "__name__", "") == "writer" for each in greenlets
-    )
+    threads = sum(thread.name.endswith("(writer)") for thread in threading.enumerate())
+    green = [each for each in gc.get_objects() if type(each).__module__ == "engineio.async_drivers.gevent"]
+    return threads + sum(not each.dead and each._run.__name__ == "writer" for each in green)
 
 
 def split(packet: str) -> tuple[str, Any]:
