@@ -98,7 +98,7 @@ def texts(results: Path, pictures: Path) -> dict[str, str]:
     """Return the text for each marker, from those results that are there; draw the charts too."""
     found = {path.stem: path.read_text() for path in sorted(results.glob("*.md"))}
     makers: dict[str, Callable[[Any, Path], dict[str, str]]] = {"peers": of_peers, "kill": of_kills, "soak": of_soak}
-    makers["processes"] = of_processes
+    makers |= {"processes": of_processes, "viewers": of_viewers}
     for name, maker in makers.items():
         path = results / f"{name}.json"
         if path.exists():
@@ -339,6 +339,13 @@ def of_processes(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:
     from bench.processes import table as processes_table
 
     return {"processes": processes_table(record)}
+
+
+def of_viewers(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:
+    """Return the tables of bench/viewers.py."""
+    from bench.viewers import table as viewers_table
+
+    return {"viewers": viewers_table(record)}
 
 
 def of_soak(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:

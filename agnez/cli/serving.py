@@ -75,6 +75,7 @@ def server(
     store = Store(here.directory)
     standing = standalone.stand(standalone.Wishes(**exposure), store.id)
     engine = standalone.pick_engine()
+    standalone.allow_many_connections()
     context = tls.read_context(certificate, key, engine.tls) if certificate is not None else None
     listener = _listen(here.port, exposure["host"], exactly=port is not None)
     pagination = Pagination(*paginate) if paginate else None

@@ -20,6 +20,7 @@ MAKE = "make"
 if TYPE_CHECKING:
     from agnez.server.hub import Hub
 
+_MOST_FILES = 65536
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -77,6 +78,18 @@ def pick_engine() -> type[Hub] | type[Threads]:
     from agnez.server.hub import Hub
 
     return Hub
+
+
+def allow_many_connections() -> None:
+    """Have the system allow as many open connections as it lets a process ask for: each is a file to it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _name(wishes: Wishes) -> str:

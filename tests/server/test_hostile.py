@@ -17,7 +17,7 @@ import pytest
 import requests
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page, expect
-from serving import Served, served
+from serving import Served, both_engines, served
 
 from agnez.record import Batch, Finding, Json, Point, RunInfo
 from agnez.render import Curves, Line, figure_html
@@ -30,6 +30,7 @@ from agnez.store import Store
 pytestmark = pytest.mark.slow
 
 LURE = (Path(__file__).parent / "lure.html").read_text("utf-8")
+engine = both_engines
 SECRET: dict[str, Json] = {"_id": "secret", "type": "html", "value": "<p>secret</p>"}
 FOREIGN = "evil.example"
 
