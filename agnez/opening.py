@@ -10,7 +10,7 @@ from agnez.arguments import Order
 from agnez.errors import ConflictError, NotFoundError
 from agnez.record import RunInfo
 from agnez.store import RunFile, Store
-from agnez.store.life import owned
+from agnez.store.life import is_posted, owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _newest_unfinished(store: Store, order: Order) -> Opening | None:
         try:
             with store.open_run(listed.id) as file:
                 info = file.info()  # lists may lag behind it
-            if info.state != "finished":
+            if info.state != "finished" and not is_posted(info):
                 return Opening.of(store.resume_run(listed.id), store)
         except (ConflictError, NotFoundError):  # it is running elsewhere, or has just been deleted
             continue

@@ -33,6 +33,7 @@ _OWN = "main"  # the writer that stands for the run's own file; those of further
 _ALBUM = "album"  # the writer that stands for what was logged beside numbers
 _LOOK_SECONDS = 1.0
 _LONGEST = 1000
+_TOO_MUCH = (400, 413)  # what a server answers to something that it never takes; the rest must not wait for it
 _MEDIA = re.compile(r"/runs/(?P<run>[0-9A-Za-z_-]{1,64})/media/(?P<name>[0-9a-f]{32}\.[a-z0-9]+)")
 _MADE = ("project", "name", "config", "tags", "notes", "_id", "created", "axes", "forked_from")
 _EDITED = ("name", "tags", "notes", "archived")
@@ -136,18 +137,23 @@ class Replica:
             self._ask_for_sent(writer)
 
     def _make_or_find(self, mine: dict[str, Json]) -> dict[str, Json]:
+        order = {field: mine[field] for field in _MADE}
         try:
-            order = {field: mine[field] for field in _MADE}
-            made = _object(self._remote.call("POST", "runs", order))
-            self._begin_anew()
-            return made
+            return self._make(order)
         except RefusedError as error:
+            if error.code in _TOO_MUCH:  # a configuration may be larger than servers take
+                return self._make({**order, "config": {}})
             if error.code != 409:
                 raise
         found = _object(self._remote.call("GET", f"runs/{self.id}"))
         if found.get("created") != mine["created"]:
             raise RefusedError(409, f"another run has the id {self.id!r} there: give this one another with id=")
         return found
+
+    def _make(self, order: dict[str, Json]) -> dict[str, Json]:
+        made = _object(self._remote.call("POST", "runs", order))
+        self._begin_anew()
+        return made
 
     def _ask_for_sent(self, writer: str) -> None:
         answer = _object(self._remote.call("GET", f"runs/{self.id}/points?writer={writer}"))
@@ -257,7 +263,7 @@ class Replica:
         for number, medium in found:
             for run, name in _files_in(medium.value):
                 self._upload(run, name)
-            record: Json = {
+            record: dict[str, Json] = {
                 "name": medium.name,
                 "type": medium.kind,
                 "step": medium.step,
@@ -265,9 +271,18 @@ class Replica:
                 "value": medium.value,
                 "caption": medium.caption,
             }
-            self._remote.call("POST", f"runs/{self.id}/album?writer={_ALBUM}&sequence={number}", record)
+            self._send_medium(number, record)
             self._sent[_ALBUM] = number
         return len(found) == AT_ONCE
+
+    def _send_medium(self, number: int, record: dict[str, Json]) -> None:
+        address = f"runs/{self.id}/album?writer={_ALBUM}&sequence={number}"
+        try:
+            self._remote.call("POST", address, record)
+        except RefusedError as error:
+            if error.code not in _TOO_MUCH:
+                raise
+            self._remote.call("POST", address, {**record, "value": [], "caption": f"not sent: {error}"})
 
     # --- cells --------------------------------------------------------------------------------------------------------
 
@@ -276,7 +291,7 @@ class Replica:
             try:
                 self._send_cell(change.id, change.record)
             except RefusedError as error:
-                if error.code in (401, 403, 404):
+                if error.code not in _TOO_MUCH:
                     raise
                 log.warning("the cell %s was refused by %s: %s", change.id, self._remote.target.url, error)
             self._revision = change.revision
@@ -314,7 +329,12 @@ class Replica:
         except NotFoundError:  # a cell may name what is not there
             return
         kind = media.CONTENT_TYPES[name.partition(".")[2]]
-        self._remote.call("POST", f"runs/{self.id}/media", content, kind)
+        try:
+            self._remote.call("POST", f"runs/{self.id}/media", content, kind)
+        except RefusedError as error:
+            if error.code not in _TOO_MUCH:
+                raise
+            log.warning("the file %s of run %s was refused by %s: %s", name, self.id, self._remote.target.url, error)
         self._uploaded.add(name)
 
 

@@ -73,8 +73,11 @@ class Sender:
 
     def finish(self, timeout: float) -> None:
         """Send the rest, `timeout` seconds at most, and say what could not be sent. Calling it twice does no harm."""
-        self._stopped_at = time.monotonic()
-        self._give_up_at = self._stopped_at + min(timeout, END_SECONDS)
+        now = time.monotonic()
+        latest = now + min(timeout, END_SECONDS)
+        if not self._stopping.is_set():
+            self._stopped_at, self._give_up_at = now, latest
+        self._give_up_at = min(self._give_up_at, latest)
         self._stopping.set()
         self._news.set()
         progress = Progress()

@@ -132,7 +132,7 @@ def init(
 
     `fork_from=("<id>", 1000)` begins a new run with the points of another one up to that step, and with its config
     unless another is given. `rank` is for several processes that train one run together: each gives the same `id` and
-    its own number; 0 has the dashboard, the others add series of their own.
+    its own number; 0 has the dashboard, the others add series of their own, which are not sent to servers elsewhere.
 
     Raises:
         BadValueError: an argument makes no sense.

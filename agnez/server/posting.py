@@ -30,7 +30,7 @@ CALL = "call"
 MOST_REFUSED = 1000
 """Points that may be refused of a body; of one with more nothing is taken."""
 
-LONGEST_NAME = 500
+LONGEST_NAME = 4000
 """Characters of a metric's name."""
 
 _DEEPEST = 20

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import Listener, Served, add_run, served
 
+import agnez
 from agnez import wire
 from agnez.errors import BadValueError
 from agnez.record import Batch, Json, Point, RunInfo, Series
@@ -224,7 +225,7 @@ def test_each_refused_point_is_named_and_the_others_are_taken(server: Served, st
         {"step": 1, "loss": True},
         {"step": 1, "loss": "low"},
         {"step": 1, "": 1},
-        {"step": 1, "x" * 501: 1},
+        {"step": 1, "x" * 4001: 1},
         {"step": 1, "\ud800": 1},
         [1],
         None,
@@ -478,6 +479,16 @@ def test_a_posted_run_has_cells_and_a_summary_like_any_other(server: Served, sto
     server.call("PATCH", f"/runs/{run}", {"state": "finished"})
     (record,) = server.call("GET", "/runs").json()
     assert record["summary"]["train/loss"]["last"] == 1.0
+
+
+def test_no_program_here_goes_on_with_a_posted_run_by_chance(server: Served, store: Store) -> None:
+    run = made(server, project="lua")
+    server.call("PATCH", f"/runs/{run}", {"state": "interrupted"})
+    with agnez.init("lua", resume="auto", server=None) as mine:
+        assert mine.id != run
+    with agnez.init("lua", id=run, resume="must", server=None) as taken:
+        taken.log({"loss": 1.0})
+    assert send(server, run, {"loss": 1.0})[0] == 409
 
 
 def test_runs_recorded_elsewhere_stay_as_they_are(server: Served, store: Store) -> None:

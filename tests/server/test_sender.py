@@ -236,6 +236,20 @@ def test_a_program_killed_in_the_middle_is_shown_as_crashed_and_its_rest_can_be_
         assert_same(store, elsewhere, "mine")
 
 
+def test_what_the_server_never_takes_holds_nothing_up(
+    store: Store, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agnez.server.rest.LARGEST_BODY", 40_000)
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    with served(create_app(elsewhere)) as there:
+        with agnez.init("digits", config={"long": "x" * 1_100_000}, server=there.url, open_browser=False) as run:
+            run.log({"noise": agnez.Image(noise), "dot": agnez.Image(noise[:2, :2]), "loss": 1.0})
+        record = there.call("GET", f"/runs/{run.id}").json()
+        assert (record["state"], record["config"], record["summary"]["loss"]["count"]) == ("finished", {}, 1)
+        walked = there.call("GET", f"/runs/{run.id}/media?name=dot").json()["items"]
+        assert there.call("GET", walked[0]["value"][1:]).status_code == 200
+
+
 def test_many_points_go_in_portions(store: Store, elsewhere: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agnez.replica.PORTION", 700)
     with agnez.init("digits", server=None) as run:
