@@ -54,6 +54,9 @@ def main() -> None:
     if arguments.loop:
         loop(Path(arguments.loop))
         return
+    if arguments.serve:
+        serve(Path(arguments.serve), arguments.port)
+        return
     found = {
         "standalone": [
             standalone(arguments.viewers, 0, arguments.seconds),
@@ -94,10 +97,8 @@ class _server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "agnez", "server", "--port", str(self._port)]
-        self._process = subprocess.Popen(
-            command, env={**os.environ, "AGNEZ_DIR": str(folder)}, stdout=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-m", "bench.viewers", "--serve", str(folder), "--port", str(self._port)]
+        self._process = subprocess.Popen(command, cwd=record.ROOT, stdout=subprocess.DEVNULL)
 
     def __enter__(self) -> tuple[subprocess.Popen[bytes], str]:
         deadline = time.monotonic() + _PATIENCE
@@ -112,6 +113,21 @@ class _server:
     def __exit__(self, *failure: object) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def serve(folder: Path, port: int) -> None:
+    """Be `agnez server`, but one that tells pages as often where the processor is scarce, as it is beside a crowd."""
+    from agnez.server import follower, ports, standalone
+    from agnez.server.embed import Serving
+    from agnez.store import Store
+
+    follower.SCARCE_SECONDS = follower.TICK_SECONDS
+    standalone.allow_many_connections()
+    listener = ports.listen(port)
+    assert listener is not None
+    serving = Serving(Store(folder), listener, engine=standalone.pick_engine())
+    serving.start()
+    serving.wait()
 
 
 class _Points:
@@ -413,9 +429,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=record.RESULTS / "viewers.json")
-    for name in ("--crowd", "--loop", "--run"):
+    for name in ("--crowd", "--loop", "--run", "--serve"):
         parser.add_argument(name, help=argparse.SUPPRESS)
-    for name in ("--clients", "--pages"):
+    for name in ("--clients", "--pages", "--port"):
         parser.add_argument(name, type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, default=RATE, help=argparse.SUPPRESS)
     return parser.parse_args()
