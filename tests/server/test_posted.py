@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import socket
 import subprocess
 import sys
 import threading
@@ -18,20 +17,16 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import Listener, Served, add_run, served
+from test_embed import _client, free_port, until
 
 import agnez
 from agnez import wire
 from agnez.errors import BadValueError
 from agnez.record import Batch, Json, Point, RunInfo, Series
-from agnez.server import posting
+from agnez.server import ports, posting
 from agnez.server.app import create_app
+from agnez.server.embed import Serving
 from agnez.store import RunReader, Store, life
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def made(server: Served, **facts: Json) -> str:
@@ -479,6 +474,36 @@ def test_a_posted_run_has_cells_and_a_summary_like_any_other(server: Served, sto
     server.call("PATCH", f"/runs/{run}", {"state": "finished"})
     (record,) = server.call("GET", "/runs").json()
     assert record["summary"]["train/loss"]["last"] == 1.0
+
+
+def test_pages_see_points_as_they_come_and_whether_the_program_lives(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "SILENCE", 1_500_000)  # microseconds, where it is 45 s
+    port = free_port()
+    listener = ports.listen(port)
+    assert listener is not None
+    serving = Serving(store, listener)
+    serving.start()
+    url = f"http://127.0.0.1:{port}/runs"
+    try:
+        assert requests.post(url, json={"project": "lua", "_id": "mine"}, timeout=30).status_code == 201
+        with _client(port, "mine") as (_, seen):
+
+            def state() -> str:
+                return str([run["state"] for run in seen["runs"] if run["_id"] == "mine"][-1])
+
+            for step in range(3):
+                requests.post(f"{url}/mine/points", json={"step": step, "loss": float(step)}, timeout=30)
+                until(lambda step=step: seen["values"] == [float(each) for each in range(step + 1)])
+            assert state() == "running"
+            until(lambda: state() == "crashed")
+            requests.post(f"{url}/mine/points", json=[], timeout=30)
+            until(lambda: state() == "running")
+            requests.patch(f"{url}/mine", json={"state": "finished"}, timeout=30)
+            until(lambda: state() == "finished")
+    finally:
+        serving.stop(goodbye=0.1)
 
 
 def test_no_program_here_goes_on_with_a_posted_run_by_chance(server: Served, store: Store) -> None:
