@@ -16,6 +16,11 @@ export interface Command {
 const always = (): boolean => true;
 
 export const COMMANDS: readonly Command[] = [
+  { id: "palette", title: "Search commands, runs and cells", keys: ["Mod+k"], able: always, run: ({ sheets }) => (sheets.open = "palette") },
+  { id: "keys", title: "Show all keys", keys: ["?"], able: always, run: ({ sheets }) => (sheets.open = "keys") },
+  { id: "newest", title: "Show the newest run", keys: ["g"], able: ({ session }) => session.runs.size > 0, run: ({ session }) => session.chooseNewest() },
+  { id: "earlier", title: "Show the run before", keys: ["["], able: (page) => beside(page, 1) !== null, run: (page) => choose(page, 1) },
+  { id: "later", title: "Show the run after", keys: ["]"], able: (page) => beside(page, -1) !== null, run: (page) => choose(page, -1) },
   { id: "undo", title: "Undo the last change of the view", keys: ["Mod+z"], able: ({ view }) => view.canUndo, run: ({ view }) => void view.undo() },
   { id: "redo", title: "Redo it", keys: ["Mod+Shift+z", "Mod+y"], able: ({ view }) => view.canRedo, run: ({ view }) => void view.redo() },
   { id: "reset", title: "Reset the view", keys: ["Shift+Escape"], able: ({ view }) => view.touched, run: ({ view }) => view.resetAll() },
@@ -34,13 +39,26 @@ export const COMMANDS: readonly Command[] = [
 
 /** The command that a key stands for, where it can be done; none while the user writes. */
 export function commandOf(event: KeyboardEvent, page: Page, commands: readonly Command[] = COMMANDS): Command | undefined {
-  if (event.defaultPrevented || event.altKey || isWriting(event.target)) return undefined;
   const mod = event.metaKey || event.ctrlKey;
+  const isPalette = mod && event.key.toLowerCase() === "k"; // it opens while one writes, too
+  if (event.defaultPrevented || event.altKey || page.sheets.open !== null || (isWriting(event.target) && !isPalette)) return undefined;
   const key = event.key.length === 1 && mod ? event.key.toLowerCase() : event.key;
   // A letter bears its own Shift; a key that writes nothing, and one with ⌘ or Ctrl, says it.
   const shift = event.shiftKey && (mod || key.length > 1 || /[A-Z]/.test(key)) ? "Shift+" : "";
   const pressed = `${mod ? "Mod+" : ""}${shift}${key}`;
   return commands.find((command) => command.keys.includes(pressed) && command.able(page));
+}
+
+/** The run that stands before or behind the shown one in the list. */
+function beside({ session }: Page, by: number): string | null {
+  const runs = [...session.runs.values()].sort((a, b) => b.created - a.created);
+  const at = runs.findIndex(({ id }) => id === session.shown);
+  return at < 0 ? null : (runs[at + by]?.id ?? null);
+}
+
+function choose(page: Page, by: number): void {
+  const run = beside(page, by);
+  if (run !== null) page.session.choose(run);
 }
 
 async function copyLink({ session, view }: Page): Promise<void> {

@@ -4,6 +4,7 @@ import { createContext } from "svelte";
 import type { Palette } from "../charts/palette";
 import type { Layout } from "./layout.svelte";
 import type { Session } from "./session.svelte";
+import type { Sheets } from "./sheets.svelte";
 import type { ThemeState } from "./theme.svelte";
 import type { View } from "./view.svelte";
 
@@ -12,6 +13,7 @@ export interface Page {
   readonly theme: ThemeState;
   readonly view: View;
   readonly layout: Layout;
+  readonly sheets: Sheets;
   readonly palette: Palette;
   /** The series' colour of each run, the same wherever it is shown. */
   readonly colours: ReadonlyMap<string, number>;

@@ -1,0 +1,244 @@
+"""Every page and state of it, in both themes: axe-core finds nothing, and nothing is out of the keyboard's reach."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Frame, Page, Route, expect
+from watching import Start
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+sys.path.append(str(ROOT / "tools"))
+from states import STATES, fill  # noqa: E402  # a module of the repository's tools, which are no package
+
+THEMES = ("light", "dark")
+SIZES = ((1440, 900), (390, 844))
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.is_file():
+        subprocess.run([sys.executable, ROOT / "build_backend" / "agnez_page.py", "root"], check=True)
+    return AXE.read_text("utf-8")
+
+
+def violations(page: Page | Frame, axe: str) -> list[str]:
+    """Return a line for each rule that axe-core finds broken; what is in frames is another document."""
+    page.evaluate(axe)
+    found: list[dict[str, Any]] = page.evaluate(
+        """async () => (await axe.run(document, { iframes: false, resultTypes: ["violations"] })).violations"""
+    )
+    return [f"{each['id']} × {len(each['nodes'])}: {each['nodes'][0]['html'][:160]}" for each in found]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    directory = tmp_path_factory.mktemp("states") / "store"
+    return directory, fill(directory)
+
+
+@pytest.fixture
+def server(start: Start, port: int, runs: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AGNEZ_DIR", str(runs[0]))
+    return serve(start, port)
+
+
+def serve(start: Start, port: int) -> str:
+    process = start("-m", "agnez", "server", "--port", str(port))
+    assert process.stdout is not None
+    process.stdout.readline()
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_any_state_of_a_run(
+    page: Page, server: str, runs: tuple[Path, dict[str, str]], axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    found: dict[str, list[str]] = {}
+    for state in STATES:
+        page.goto(f"{server}/?run={runs[1][state]}")
+        # A page that has just heard of a run may wait 15 s before it calls it stalled.
+        expect(page.get_by_test_id("run-state")).to_have_text(state, timeout=30_000)
+        settle(page)
+        found[state] = violations(page, axe)
+    page.set_viewport_size({"width": 390, "height": 844})
+    settle(page)
+    found["narrow"] = violations(page, axe)
+    page.get_by_role("button", name="List of runs").click()
+    found["list of runs"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+def settle(page: Page) -> None:
+    """Wait until the cells in view are there."""
+    page.get_by_test_id("chart").first.wait_for()
+    page.wait_for_function("() => document.querySelectorAll('[data-testid=cell]').length >= 4")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_what_lies_over_the_page(
+    page: Page, server: str, runs: tuple[Path, dict[str, str]], axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto(f"{server}/?run={runs[1]['finished']}")
+    settle(page)
+    found = {}
+    for name, key, shown in (("palette", "Control+k", "palette"), ("keys", "?", "keys")):
+        page.keyboard.press(key)
+        page.get_by_test_id(shown).wait_for()
+        found[name] = violations(page, axe)
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("sheet")).to_have_count(0)
+    page.get_by_test_id("cell-menu").first.click()
+    page.get_by_role("menu").first.wait_for()
+    found["menu"] = violations(page, axe)
+    page.get_by_test_id("cell-open").click()
+    page.get_by_test_id("stage").wait_for()
+    found["stage"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+def answer(status: int) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, body="{}")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_where_there_is_nothing_or_something_is_wrong(
+    page: Page, start: Start, port: int, server: str, runs: tuple[Path, dict[str, str]], axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    address = f"{server}/?run={runs[1]['finished']}"
+    found = {}
+
+    held: list[Route] = []
+    page.route("**/series?*", lambda route: held.append(route))
+    page.goto(address)
+    page.locator("[aria-busy=true]").wait_for()
+    found["loading"] = violations(page, axe)
+    page.unroute("**/series?*")
+
+    for state, status, words in (("error", 500, "could not be read"), ("not allowed", 403, "not allow")):
+        page.route("**/series?*", answer(status))
+        page.goto(address)
+        expect(page.get_by_role("alert").first).to_contain_text(words)
+        found[state] = violations(page, axe)
+        page.unroute("**/series?*")
+
+    page.goto(f"{server}/?run=nowhere")
+    expect(page.get_by_role("alert").first).to_contain_text("not in the store")
+    found["unknown run"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_an_empty_page_nor_without_a_server(
+    page: Page, start: Start, port: int, axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    process = start("-m", "agnez", "server", "--port", str(port))
+    assert process.stdout is not None
+    process.stdout.readline()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.get_by_test_id("empty").wait_for()
+    found = {"empty": violations(page, axe)}
+    process.kill()
+    page.locator("[data-testid=connection][data-state=lost]").wait_for()
+    found["disconnected"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+_REACHABLE = """() => [
+        ...document.querySelectorAll("button, a[href], input, select, textarea, audio[controls], [tabindex='0']"),
+    ]
+    .filter((each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled && each.tabIndex >= 0)
+    .map((each, nth) => (each.dataset.nth = String(nth), `${nth} ${each.outerHTML.slice(0, 120)}`))"""
+
+
+def test_everything_that_can_be_clicked_is_reached_by_tab(
+    page: Page, server: str, runs: tuple[Path, dict[str, str]]
+) -> None:
+    page.goto(f"{server}/?run={runs[1]['finished']}")
+    settle(page)
+    page.set_viewport_size({"width": 1440, "height": 2400})  # so that no cell comes or goes while Tab scrolls
+    page.get_by_test_id("histogram").wait_for()
+    page.get_by_test_id("table").wait_for()
+    wanted: list[str] = page.evaluate(_REACHABLE)
+    assert len(wanted) > 25
+    reached: set[str] = set()
+    outlined: set[bool] = set()
+    for _ in range(2 * len(wanted) + 20):
+        page.keyboard.press("Tab")
+        nth, outline = page.evaluate(
+            """() => {
+                const { activeElement: now } = document;
+                const { outlineStyle, boxShadow } = getComputedStyle(now);
+                const seen = now === document.body || outlineStyle !== "none" || boxShadow !== "none";
+                return [now.dataset.nth ?? "", seen];
+            }"""
+        )
+        outlined.add(outline)
+        reached.add(nth)
+        if len(reached - {""}) == len(wanted):
+            break
+    assert [each for each in wanted if each.split(" ", 1)[0] not in reached] == []
+    assert outlined == {True}  # and one sees where one is
+
+
+def test_the_page_is_used_by_keyboard_alone(page: Page, server: str, runs: tuple[Path, dict[str, str]]) -> None:
+    page.goto(f"{server}/?run={runs[1]['finished']}")
+    settle(page)
+    theme = page.evaluate("document.documentElement.dataset.theme ?? ''")
+    page.keyboard.press("Shift+T")
+    page.wait_for_function("before => (document.documentElement.dataset.theme ?? '') !== before", arg=theme)
+    page.keyboard.press("Control+z")
+    page.wait_for_function("before => (document.documentElement.dataset.theme ?? '') === before", arg=theme)
+    # Another run, by its name, and back again.
+    page.keyboard.press("Control+k")
+    expect(page.get_by_test_id("palette")).to_be_focused()
+    page.keyboard.type("failed run")
+    expect(page.get_by_role("option").first).to_contain_text("failed-5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("run-name")).to_have_text("failed-5")
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
+    page.keyboard.press("[")
+    expect(page.get_by_test_id("run-name")).not_to_have_text("failed-5")
+    page.keyboard.press("]")
+    expect(page.get_by_test_id("run-name")).to_have_text("failed-5")
+    settle(page)  # the palette offers what is there when it opens
+    # A cell, on the whole screen.
+    page.keyboard.press("Control+k")
+    page.keyboard.type("weights cell")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stage")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stage")).to_have_count(0)
+    # A slider over steps.
+    slider = page.get_by_role("slider", name="Step of conv1/filters")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "step 40")
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "step 80")
+    # What can be done.
+    page.keyboard.press("?")
+    expect(page.get_by_test_id("keys")).to_contain_text("Search commands, runs and cells")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
