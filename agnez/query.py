@@ -20,6 +20,9 @@ DEPTH = 32
 MOST = 10_000
 """Parts, between one & and the next, that the query of an address may have."""
 
+_MOST_COUNT = 2**61
+"""What stands for any greater $limit or $skip: their sum is one that SQL knows."""
+
 _NUMBER = re.compile(r"-?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?")
 
 
@@ -372,7 +375,7 @@ def _count(name: str, value: Json) -> int:
     number = meant_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1 or number < 0:
         raise BadValueError(f"{name} takes a number from 0")
-    return int(number)
+    return min(int(number), _MOST_COUNT)
 
 
 def _sort(value: Json) -> tuple[tuple[str, int], ...]:

@@ -143,6 +143,7 @@ def test_counts_may_be_text() -> None:
     query = read({"$limit": "3", "$skip": 2.0})
     assert (query.limit, query.skip) == (3, 2)
     assert read_text("$limit=0").limit == 0
+    assert read({"$limit": 10**30, "$skip": 10**30}).picked(RECORDS) == []
 
 
 @pytest.mark.parametrize(

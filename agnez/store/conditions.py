@@ -39,7 +39,7 @@ def condition(filters: Mapping[str, Json], *, unknown: Collection[str] = ()) -> 
     `unknown` are fields of the record that the body does not hold, or not as it is told.
 
     >>> condition({"_id": "a"}).sql
-    '(id = :p0)'
+    '(((id = :p0)))'
     """
     builder = _Builder(frozenset(unknown))
     sql = builder.all_of(filters) if HAS_JSON else UNSURE

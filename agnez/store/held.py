@@ -34,6 +34,7 @@ class HeldCells:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: dict[str | None, _Held] = {}
+        self._writing: set[str | None] = set()
 
     def close(self) -> None:
         """Let go of the files. Closing twice does no harm, and what is written later opens them again."""
@@ -48,6 +49,7 @@ class HeldCells:
             NotFoundError: there is no such run.
         """
         held = self._hold(run)
+        self._writing.add(run)
         try:
             if isinstance(held.file, RunFile):
                 with held.file.transaction():
@@ -59,6 +61,9 @@ class HeldCells:
         except sqlite3.Error:
             self._let_go(run)
             raise
+        finally:
+            self._writing.discard(run)
+            self._close_rest()
 
     def _hold(self, run: str | None) -> _Held:
         held = self._held.pop(run, None)
@@ -70,9 +75,13 @@ class HeldCells:
             path = self._store.cells_path(run)
             held = _Held(path, _place(path) or (0, 0), file)
         self._held[run] = held  # the last now
-        if len(self._held) > _MOST:
-            self._let_go(next(iter(self._held)))
         return held
+
+    def _close_rest(self) -> None:
+        """Close those that rested for longest; one in the middle of a change stays, however many there are."""
+        resting = [run for run in self._held if run not in self._writing]
+        for run in resting[: max(0, len(self._held) - _MOST)]:
+            self._let_go(run)
 
     def _let_go(self, run: str | None) -> None:
         held = self._held.pop(run, None)

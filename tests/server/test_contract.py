@@ -32,7 +32,7 @@ INTERNAL = {
 def test_the_server_does_just_what_the_document_says(server: Served, store: Store, tmp_path: Path) -> None:
     add_run(store)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", EXCEPTIONS]
-    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "10", "--warnings", "off", "--no-color"]
+    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "6", "--warnings", "off", "--no-color"]
     done = subprocess.run(
         [*command, "run", f"{server.url}/openapi.json", *told],
         cwd=tmp_path,

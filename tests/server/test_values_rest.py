@@ -297,6 +297,7 @@ def test_queries_of_the_wire_page_over_rest(server: Served) -> None:
     assert ids("$sort[pos]=-1") == ["b", "c", "a"]
     assert ids("$select[0]=name&$limit=2") == ["a", "b"]
     assert ids("$limit=0") == []
+    assert ids(f"$skip={10**30}&$limit={2**63}") == []
     assert ids("$skip=2") == ["c"]
     assert ids("meta.layer=fc") == ["a"]
     assert ids("meta[layer]=fc") == ["a"]
@@ -388,3 +389,12 @@ def test_a_cell_that_names_a_run_rests_with_that_run(server: Served, store: Stor
     with store.cells("abc") as cells:
         assert [cell["_id"] for cell in cells.find()] == [made["_id"]]
     assert "." not in server.call("POST", "/values", {"name": "x", "run": "nope"}).json()["_id"]
+
+
+def test_one_call_changes_the_cells_of_many_runs(server: Served, store: Store) -> None:
+    runs = sorted(add_run(store) for _ in range(12))
+    server.call("POST", "/values", [{"_id": f"{run}.note", "run": run, "name": "note"} for run in runs])
+    changed = server.call("PATCH", "/values?name=note", {"value": 1}).json()
+    assert sorted(each["run"] for each in changed) == runs
+    assert sorted(each["run"] for each in server.call("DELETE", "/values?value=1").json()) == runs
+    assert server.call("GET", "/values?name=note").json() == []
