@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from watching import Watched
+from watching import Start, Watched
 
 import agnez
 
@@ -466,3 +466,55 @@ def test_metrics_are_drawn_over_the_axis_that_the_run_declares(opened: Open, ser
     moved = "node => JSON.parse(node.dataset.frame).x[0] > 0"
     page.wait_for_function(moved, arg=chart(page, "Declared").element_handle())
     assert zoomed(page) == (0, 999)  # what counts otherwise has a range of its own
+
+
+def test_a_range_with_the_newest_point_moves_on_and_any_other_stays(
+    context: BrowserContext, start: Start, port: int
+) -> None:
+    training = start(Path(__file__).parent / "scripts" / "wait.py", str(port), "live")
+    assert training.stdout is not None and training.stdin is not None
+    assert training.stdout.readline().strip() == "ready"
+
+    def log(count: int) -> None:
+        assert training.stdin is not None
+        training.stdin.write("\n" * count)
+        training.stdin.flush()
+
+    log(20)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    expect(chart(page)).to_have_attribute("data-points", "21")
+    page.evaluate("location.hash = '#v=1&x=step&zoom=10~20'")
+    shows(page, 10, 20)
+    log(5)
+    shows(page, 15, 25)
+    page.evaluate("location.hash = '#v=1&x=step&zoom=2~8'")
+    shows(page, 2, 8)
+    log(5)
+    expect(chart(page)).to_have_attribute("data-points", "31")
+    settled(page)
+    assert zoomed(page) == (2, 8)
+
+
+def test_two_fingers_zoom_as_they_part(browser: Browser, served: Served) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{served.address}?run={served.run}")
+    chart(page).scroll_into_view_if_needed()
+    page.wait_for_selector('[data-name="Loss"] [data-testid=chart][data-draws]')
+    low, high = zoomed(page)
+    (left, row), (right, _) = place(page, 0.4), place(page, 0.6)
+    session = context.new_cdp_session(page)
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": x, "y": row, "id": finger} for finger, x in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", left, right)
+    touch("touchMove", left - 50, right + 50)
+    touch("touchEnd")
+    page.wait_for_function("node => JSON.parse(node.dataset.frame).x[0] > 0", arg=chart(page).element_handle())
+    start, end = zoomed(page)
+    assert (start + end) / 2 == pytest.approx((low + high) / 2, rel=0.03)
+    assert end - start == pytest.approx((high - low) * (right - left) / (right - left + 100), rel=0.03)
+    context.close()

@@ -166,11 +166,12 @@ function drawNotes(ink: Ink, { frame, strokes, model: { notes, palette } }: Draw
 }
 
 /** Say that something lies outside of what is shown. */
-function drawOutside(ink: Ink, { frame, model: { palette } }: Drawn): void {
+function drawOutside(ink: Ink, { frame, model: { palette, notes } }: Drawn): void {
   const { left, top, width, height, above, below } = frame;
   const lettering: Lettering = { colour: palette.second, align: "right", halo: palette.panel };
   const right = left + width - TOOLS;
-  if (above !== null) ink.write(`▲ up to ${short(above)}`, right, top + 5, lettering);
+  const first = notes.length > 0 ? top + 5 + SIZE + 3 : top + 5; // notes stand above
+  if (above !== null) ink.write(`▲ up to ${short(above)}`, right, first, lettering);
   if (below !== null) ink.write(`▼ down to ${short(below)}`, right, top + height - 6, lettering);
 }
 

@@ -53,6 +53,7 @@ interface Grip {
 /** Let pointer, wheel and keyboard act on a chart. */
 export function listen(node: HTMLElement, events: LineEvents, inner: Inner): void {
   pointer(node, events, inner);
+  pinch(node, events, inner);
   wheel(node, events, inner);
   node.addEventListener("blur", () => events.hover(null, null));
   node.addEventListener("keydown", (event) => {
@@ -162,6 +163,38 @@ function nearestLine({ frame, strokes }: Drawn, { x, y }: { x: number; y: number
     if (apart < least) [found, least] = [stroke.line.key, apart];
   }
   return found;
+}
+
+/** Two fingers zoom as they part; one moves the cursor, or scrolls the page. */
+function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
+  const fingers = new Map<number, number>();
+  let began: { readonly domain: Interval; readonly apart: number; readonly at: number } | null = null;
+
+  const apart = (): number => {
+    const [a = 0, b = 0] = fingers.values();
+    return Math.max(1, Math.abs(a - b));
+  };
+  const leave = (event: PointerEvent): void => {
+    fingers.delete(event.pointerId);
+    began = null;
+  };
+
+  node.addEventListener("pointerdown", (event) => {
+    const frame = inner.drawn()?.frame;
+    if (event.pointerType !== "touch" || frame === undefined) return;
+    fingers.set(event.pointerId, event.clientX);
+    if (fingers.size !== 2) return;
+    const [a = 0, b = 0] = fingers.values();
+    const middle = (a + b) / 2 - node.getBoundingClientRect().left - frame.left;
+    began = { domain: frame.x.domain() as [number, number], apart: apart(), at: frame.x.invert(clamp(middle, 0, frame.width)) };
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (!fingers.has(event.pointerId)) return;
+    fingers.set(event.pointerId, event.clientX);
+    const all = inner.drawn()?.model.axis.domain;
+    if (began !== null && all !== undefined) events.zoom({ x: wider(around(began.domain, began.at, began.apart / apart()), all) });
+  });
+  for (const end of ["pointerup", "pointercancel", "pointerleave"] as const) node.addEventListener(end, leave);
 }
 
 /** The wheel zooms with Ctrl or Cmd held, so that the page scrolls as it does everywhere; aside it moves what is zoomed. */
