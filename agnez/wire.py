@@ -11,6 +11,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,12 @@ def jsonable(value: object) -> Json:
     return str(value)
 
 
+MOST_LISTED = 64
+"""Metrics whose summaries a list of runs tells of one run; the record of the one run has all."""
+
+_PHASES = ("batch", "train", "val", "test")
+
+
 def run_record(info: RunInfo) -> dict[str, Json]:
     """Write a run as the `runs` service speaks of it."""
     progress = info.progress
@@ -129,17 +136,29 @@ def run_record(info: RunInfo) -> dict[str, Json]:
     }
 
 
+def headline(summaries: Mapping[str, Summary]) -> Mapping[str, Summary]:
+    """Return the summaries that lists of runs tell: all, or of very many those that say how a training goes.
+
+    These are the ones without a folder, or with that of a phase; then those that were logged first.
+    """
+    if len(summaries) <= MOST_LISTED:
+        return summaries
+    main = (name for name in summaries if "/" not in name or name.partition("/")[0] in _PHASES)
+    names = dict.fromkeys(islice(main, MOST_LISTED)) | dict.fromkeys(islice(summaries, MOST_LISTED))
+    return {name: summaries[name] for name in islice(names, MOST_LISTED)}
+
+
 def lazy_run_record(info: RunInfo) -> dict[str, Json]:
     """Write a run as `run_record` does, its summaries when they are looked at: for queries over many runs."""
     return run_record(replace(info, summary={})) | {"summary": _SummaryRecords(info.summary)}
 
 
 def whole_run_record(record: dict[str, Json]) -> dict[str, Json]:
-    """Return what JSON can say of a record that `lazy_run_record` made, or of a part of it."""
+    """Return what a list says of a record that `lazy_run_record` made, or of a part of it: of summaries the main."""
     summary = record.get("summary")
     if not isinstance(summary, _SummaryRecords):
         return record
-    return {**record, "summary": summary.whole()}
+    return {**record, "summary": summary.listed()}
 
 
 class _SummaryRecords(Mapping[str, "Json"]):
@@ -155,8 +174,8 @@ class _SummaryRecords(Mapping[str, "Json"]):
     def __len__(self) -> int:
         return len(self._summaries)
 
-    def whole(self) -> dict[str, Json]:
-        return {metric: summary_record(summary) for metric, summary in self._summaries.items()}
+    def listed(self) -> dict[str, Json]:
+        return {metric: summary_record(summary) for metric, summary in headline(self._summaries).items()}
 
 
 def private_record(info: RunInfo) -> dict[str, Json]:

@@ -76,3 +76,11 @@ def test_json_is_what_every_language_reads() -> None:
     for bad in ("nan", None, True, []):
         with pytest.raises(BadValueError):
             wire.read_number(bad)  # type: ignore[arg-type]
+
+
+def test_a_list_tells_the_main_summaries_of_very_many() -> None:
+    many = {f"layer/{number}": Summary(last=1.0) for number in range(1000)} | {"val/loss": Summary(), "lr": Summary()}
+    assert list(wire.headline(many))[:3] == ["val/loss", "lr", "layer/0"]
+    assert len(wire.headline(many)) == wire.MOST_LISTED
+    few = {f"layer/{number}": Summary() for number in range(wire.MOST_LISTED)}
+    assert wire.headline(few) == few

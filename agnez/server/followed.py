@@ -25,6 +25,8 @@ MANY = 50_000
 
 _FEWEST = 10
 _LOOK_SECONDS = 1.0
+_NEVER = object()
+_USUAL: dict[str, Json] = {"value": [], "description": "", "view": "live"}
 _Standing = tuple[str, frozenset[str] | None]
 """A cursor, and the metrics that are wanted from there on."""
 
@@ -261,7 +263,8 @@ def _light(change: Change) -> CellRecord:
     if record.get("type") == "html":
         value = record.pop("value", None)
         record["version"] = str(change.revision) if value else ""
-    return record
+    # There may be thousands: what a page takes for granted is left out.
+    return {name: value for name, value in record.items() if value != _USUAL.get(name, _NEVER)}
 
 
 def group_by_run(viewers: Iterable[Viewer]) -> dict[str | None, list[Viewer]]:

@@ -23,7 +23,7 @@ from agnez.spare import Spare
 from agnez.store import RunReader, Store
 from agnez.store.catalog import project_record
 from agnez.store.life import Observer
-from agnez.wire import run_record
+from agnez.wire import headline, run_record
 
 log = logging.getLogger(__name__)
 
@@ -257,6 +257,8 @@ class Follower:
 
 
 def _record(info: RunInfo, watched: bool) -> Json:
-    """Return a run record; only that of the run on show has its configuration and summaries."""
-    record: Json = run_record(info if watched else replace(info, summary={}, config={}))
+    """Return a run record; only that of the run on show has its configuration, and the summaries that lists tell."""
+    record: Json = run_record(
+        replace(info, summary=headline(info.summary)) if watched else replace(info, summary={}, config={})
+    )
     return record

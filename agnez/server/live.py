@@ -15,7 +15,7 @@ from agnez.query import Record
 from agnez.record import Json
 from agnez.server.door import admit_socket
 from agnez.server.engine import Engine
-from agnez.server.outlet import Mark, Viewer
+from agnez.server.outlet import Greeting, Mark, Viewer
 from agnez.server.service import Announce
 from agnez.server.tokens import Tokens
 from agnez.store import cursor as cursors
@@ -66,8 +66,9 @@ class Live(Namespace):  # type: ignore[misc]  # Flask-SocketIO carries no types
             return {"ok": False, "error": str(error)}
         earlier = self._viewers.get(_sid())
         listed = earlier is not None and earlier.listed
-        fresh = earlier is None or earlier.fresh or earlier.run != run or not named
-        self._viewers[_sid()] = Viewer(_sid(), run, marks, fresh=fresh, listed=listed)
+        same = earlier is not None and earlier.run == run and named
+        greeting = earlier.greeting if same and earlier is not None else Greeting()
+        self._viewers[_sid()] = Viewer(_sid(), run, marks, greeting, listed=listed)
         self.wake()
         return {"ok": True}
 

@@ -23,18 +23,34 @@ class Mark:
 
 
 @dataclass(eq=False, slots=True)
+class Greeting:
+    """Hold whether a page was told all of the run on show, however often it watches anew while it is being told."""
+
+    due: bool = True
+
+
+@dataclass(eq=False, slots=True)
 class Viewer:
     """Hold what one page watches: a run on show (None: the cells without one), and its marks in the points of runs.
 
-    One that was told to read a run afresh has no marks in it until it watches again. `fresh`: it was told nothing of
-    the run on show yet. `listed`: it was told of all runs.
+    One that was told to read a run afresh has no marks in it until it watches again. `greeting` is shared by all
+    watches of one page for one run. `listed`: it was told of all runs.
     """
 
     sid: str
     run: str | None
     marks: dict[str, list[Mark]]
-    fresh: bool = True
+    greeting: Greeting
     listed: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether it was told nothing of the run on show yet."""
+        return self.greeting.due
+
+    @fresh.setter
+    def fresh(self, fresh: bool) -> None:
+        self.greeting.due = fresh
 
 
 class Bundle:

@@ -69,7 +69,7 @@ export class Layout {
   /** The cells that are to be seen. */
   readonly shown: readonly Entry[] = $derived.by(() => {
     const { all, matches } = this.search;
-    return this.entries.filter((entry) => !entry.hidden && (all || matches(words(entry.cell))));
+    return this.entries.filter((entry) => !entry.hidden && (all || matches(...words(entry.cell))));
   });
 
   /** The headings under which cells stand. */
@@ -206,13 +206,16 @@ function limited(span: number): number {
   return Math.max(1, Math.min(MOST_COLUMNS, Math.round(span)));
 }
 
-const texts = new WeakMap<Cell, string>();
+const texts = new WeakMap<Cell, readonly [string, string]>();
 const prefixes = new WeakMap<Cell, string>();
 
-/** What a search looks through: the name of a cell, and those of its metrics, each on a line. */
-function words(cell: Cell): string {
+/** What a search looks through: the name of a cell, and those of its metrics, each on a line; and in small letters. */
+function words(cell: Cell): readonly [string, string] {
   let text = texts.get(cell);
-  if (text === undefined) texts.set(cell, (text = [cell.name, ...cell.metrics].join("\n")));
+  if (text === undefined) {
+    const lines = [cell.name, ...cell.metrics].join("\n");
+    texts.set(cell, (text = [lines, lines.toLowerCase()]));
+  }
   return text;
 }
 

@@ -5,8 +5,8 @@ export interface Search {
   readonly wrong: string | null;
   /** Whether everything matches, as nothing is asked for. */
   readonly all: boolean;
-  /** Tell whether lines of text (one a name) match. */
-  matches(text: string): boolean;
+  /** Tell whether lines of text (one a name) match. `lower` is the text in small letters, where it is known. */
+  matches(text: string, lower?: string): boolean;
 }
 
 /** Read a search. Words are looked for whatever their case; an expression has the flags behind its second slash. */
@@ -19,10 +19,7 @@ export function search(text: string): Search {
   return {
     wrong: null,
     all: words.length === 0,
-    matches: (lines) => {
-      const lower = lines.toLowerCase();
-      return words.every((word) => lower.includes(word));
-    },
+    matches: (lines, lower = lines.toLowerCase()) => words.every((word) => lower.includes(word)),
   };
 }
 
