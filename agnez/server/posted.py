@@ -103,8 +103,7 @@ class PostedRun:
         with self._file.transaction():
             info = self._own_facts()
             skip = self._skipped(posting.count, sent)
-            refused = {each.index for each in posting.refused}
-            repeated = sum(index not in refused for index in range(skip))
+            repeated = skip - sum(each.index < skip for each in posting.refused)
             if skip < posting.count or not posting.count:
                 self._check_running(info)
             self._append(posting, skip)
@@ -112,7 +111,7 @@ class PostedRun:
                 self._file.note_sent(sent.writer, sent.sequence + posting.count - 1)
             self._beat(info)
         self.publish(now=False)
-        return Reply(posting.count - repeated - len(refused), repeated, posting.refused)
+        return Reply(posting.count - repeated - len(posting.refused), repeated, posting.refused)
 
     def take_media(self, media: Sequence[Medium], sent: Sent | None) -> Reply:
         """Write the media that are new, and show of each name the newest in its cell. What is returned is durable.

@@ -450,6 +450,17 @@ def test_numbers_of_one_step_and_time_are_of_one_point(server: Served, store: St
         assert reader.history()["accuracy"].tolist() == [1.0, 1.0, 1.0]
 
 
+def test_a_point_far_ahead_in_a_message_costs_no_time(server: Served) -> None:
+    run = made(server)
+    far = Series(
+        "loss", np.zeros(1, np.int64), np.ones(1), np.ones(1), np.zeros(1, np.int64), np.array([2.0**31]), "call"
+    )
+    body = wire.points_message("x", "0", [far])
+    for repeated in (0, 2**31 + 1):
+        reply = post(server, run, body, "?writer=w&sequence=0", kind=posting.BINARY)
+        assert reply == {"taken": 2**31 + 1 - repeated, "repeated": repeated, "refused": []}
+
+
 def test_bytes_that_are_no_points_are_refused(server: Served) -> None:
     run = made(server)
     whole = binary(Batch.of([Point("loss", 1, 1.0, 1)]))
