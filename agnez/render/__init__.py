@@ -5,7 +5,7 @@ Importing this package is cheap: matplotlib and mpld3 are imported when the firs
 
 from __future__ import annotations
 
-from agnez.render.assets import asset_path, localise, relative
+from agnez.render.assets import asset_path, inlined, localise, relative
 from agnez.render.curves import Curves, Line, Role
 from agnez.render.freeze import FrozenFigure, freeze, is_figure
 from agnez.render.html import figure_html, figure_parts, figure_png_html
@@ -27,6 +27,7 @@ __all__ = [
     "figure_parts",
     "figure_png_html",
     "freeze",
+    "inlined",
     "is_figure",
     "localise",
     "relative",

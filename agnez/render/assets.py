@@ -12,6 +12,7 @@ MPLD3 = "mpld3.js"
 _HOSTS = r"https?:(?P<slashes>\\?/\\?/)(?:(?:www\.)?d3js\.org|mpld3\.github\.io|(?:www\.)?mpld3\.github\.com)"
 _REMOTE = re.compile(_HOSTS + r"""(?:\\?/[\w.-]+)*?\\?/(?P<name>d3|mpld3)(?P<version>[\w.-]*)""", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"""(?P<quote>["'])(?P<address>\\?/assets\\?/mpld3\\?/)""")
+_SCRIPT = re.compile(r"""<script[^>]*\ssrc=["']\.?/assets/mpld3/[\w.-]+["'][^>]*>\s*</script>""", re.IGNORECASE)
 
 
 def asset_path(name: str) -> Path | None:
@@ -52,3 +53,16 @@ def relative(html: str) -> str:
     '<script src="./assets/mpld3/mpld3.js"></script>'
     """
     return _ABSOLUTE.sub(r"\g<quote>.\g<address>", html)
+
+
+def inlined(html: str) -> str:
+    """Let HTML that loads mpld3's scripts bring them along, for where it may fetch nothing.
+
+    >>> "assets/mpld3" in inlined('<script src="./assets/mpld3/mpld3.js"></script>')
+    False
+    """
+    if not _ABSOLUTE.search(html) and not _SCRIPT.search(html) and "./assets/mpld3/" not in html:
+        return html
+    paths = [path for path in (asset_path(D3), asset_path(MPLD3)) if path is not None]
+    texts = (path.read_text("utf-8").replace("</script", "<\\/script") for path in paths)
+    return "".join(f"<script>{text}</script>\n" for text in texts) + _SCRIPT.sub("", html)

@@ -23,7 +23,7 @@ from agnez._version import __version__
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
-from agnez.render import asset_path, figure_parts, localise, relative
+from agnez.render import asset_path, figure_parts, inlined, localise, relative
 from agnez.server import feathers, points, rest, series, uploads
 from agnez.server import media as server_media
 from agnez.server.contract import routes
@@ -49,6 +49,7 @@ _YEAR = "public, max-age=31536000, immutable"
 _HOUR = "public, max-age=3600"
 _REVALIDATE = "no-cache"
 _MANIFEST = "manifest.json"
+_PROXIES_SAY = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Context", "X-ProxyContextPath", "Forwarded", "Via")
 _DOCUMENT = re.compile(r"(?:\./|/)?runs/(?P<run>[^/]+)/media/(?P<name>[0-9a-f]{32}\.html)")
 _ASSETS = Path(str(files("agnez.server").joinpath("assets")))
 
@@ -217,6 +218,8 @@ def _add_frame(app: Application, store: Store, hosts: Sequence[str]) -> None:
             cell = app.values.get(_wanted("cell"), read(None))
             value = cell.get("value") if cell.get("type") == "html" else ""
         shown = relative(_html(store, value))
+        if any(name in request.headers for name in _PROXIES_SAY):
+            shown = inlined(shown)  # a proxy may ask for a login, and the cookie of that no sandboxed frame sends
         theme = request.args.get("theme", "light")
         if theme not in ("light", "dark"):
             raise BadValueError("?theme= is light or dark")
