@@ -120,23 +120,25 @@ export class Columns {
 
   #reserve(length: number): void {
     if (length <= this.#steps.length) return;
-    const capacity = Math.max(length, 2 * this.#steps.length);
+    const capacity = Math.max(length, Math.min(2 * this.#steps.length, this.#bound + (this.#bound >> 2)));
     this.#steps = grown(this.#steps, capacity);
     this.#values = grown(this.#values, capacity);
     this.#times = grown(this.#times, capacity);
   }
 
-  /** Leave of all but the newest quarter the extremes of each of many stretches. */
+  /** Leave of all but the newest quarter the extremes of each of many stretches, in the place of what was there. */
   #thin(): void {
     const { steps, values, times, length } = this.points;
-    const picks = extremes(steps, values, length - (this.#bound >> 2), this.#bound >> 3);
-    for (let i = length - (this.#bound >> 2); i < length; i++) picks.push(i);
-    const taken = (column: Float64Array): Float64Array<ArrayBuffer> => {
-      const out = new Float64Array(Math.max(FEWEST, 2 * picks.length));
-      picks.forEach((pick, nth) => (out[nth] = column[pick] ?? NaN));
-      return out;
+    const newest = length - (this.#bound >> 2);
+    const picks = extremes(steps, values, newest, this.#bound >> 3);
+    for (let i = newest; i < length; i++) picks.push(i);
+    const take = (from: Float64Array, to: Float64Array): void => {
+      // A place is never read after it was written: picks ascend, and the nth of them is n at least.
+      for (let nth = 0; nth < picks.length; nth++) to[nth] = from[picks[nth] ?? 0] ?? NaN;
     };
-    [this.#steps, this.#values, this.#times] = [taken(steps), taken(values), taken(times)];
+    take(steps, this.#steps);
+    take(values, this.#values);
+    take(times, this.#times);
     this.#length = picks.length;
     this.#inOrder = this.#thinned = true;
     this.#stem = {};
