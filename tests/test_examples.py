@@ -21,12 +21,22 @@ def test_the_examples_of_a_module_run(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-def test_the_loop_of_the_readme_runs(tmp_path: Path) -> None:
-    (loop,) = re.findall(r"```python\n(import torch\n.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert "agnez.watch(" in loop
-    script = tmp_path / "train.py"
-    script.write_text(
-        loop.replace("range(20)", "range(2)").replace('project="digits"', 'project="digits", server=None')
-    )
+def example(beginning: str) -> str:
+    (found,) = re.findall(rf"```python\n({re.escape(beginning)}.*?)```", README.read_text("utf-8"), re.DOTALL)
+    return found
+
+
+def output_of(script: Path, code: str) -> str:
+    script.write_text(code, "utf-8")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_loop_of_the_readme_runs_and_is_read_as_it_says(tmp_path: Path) -> None:
+    loop = example("import torch\n").replace("range(20)", "range(2)").replace('"digits"', '"digits", server=None')
+    assert "agnez.watch(" in loop and "server=None" in loop
+    output_of(tmp_path / "train.py", loop)
+    (line,) = output_of(tmp_path / "read.py", example("import agnez\n\nstore =")).splitlines()
+    rate, last, least = map(float, line.split()[1:])
+    assert rate == 1e-3 and 0 < least <= last
