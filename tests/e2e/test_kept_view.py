@@ -87,7 +87,8 @@ def state(page: Page) -> dict[str, Any]:
             scroll: scrollY,
             cells: [...document.querySelectorAll("[data-testid=cell]")].map(cell => {
                 const { left, top, width, height } = cell.getBoundingClientRect();
-                return [cell.dataset.name, cell.dataset.view, left, top + scrollY, width, height];
+                const board = cell.closest("[data-testid=board]").getBoundingClientRect();
+                return [cell.dataset.name, cell.dataset.view, left, top - board.top, width, height];
             }),
             folded: [...document.querySelectorAll("[data-section] h2 button")].map(each => each.ariaExpanded),
         })"""

@@ -10,7 +10,7 @@ export function near(node: Element, tell: (is: boolean) => void): () => void {
     (entries) => {
       for (const { target, isIntersecting } of entries) heard.get(target)?.(isIntersecting);
     },
-    { rootMargin: "400px 0px" },
+    { rootMargin: "300px 0px" },
   );
   heard.set(node, tell);
   observer.observe(node);

@@ -25,7 +25,7 @@ export interface Block<T extends Sized> {
 export const MOST_COLUMNS = 24;
 
 /** The rows that a block has at least, if there are so many. */
-const BLOCK_ROWS = 4;
+const BLOCK_ROWS = 2;
 
 /**
  * Place items, which come in their order, in so many columns: each at the first place where it fits.
