@@ -159,6 +159,7 @@ def test_what_is_changed_can_be_taken_back_and_made_again(watched: Watched, star
     while page.get_by_test_id("do-undo").count():
         page.get_by_test_id("do-undo").click()
         steps += 1
+    assert page.get_by_role("alert").count() == 0  # the server took each change of the layout
     assert steps >= 5  # what comes in a burst, as the colours did, is one
     until(page, "() => location.hash === ''")
     assert state(page)["cells"] == at_first["cells"]

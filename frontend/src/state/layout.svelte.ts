@@ -41,6 +41,7 @@ export class Layout {
   readonly #view: View;
   #project = $state.raw<ProjectLayout>(NO_LAYOUT);
   #of: string | null = null;
+  #writing: Promise<void> = Promise.resolve();
   /** Whether it is known how the project's cells stand. */
   ready = $state(true);
   /** The size that a cell is being given. */
@@ -146,34 +147,40 @@ export class Layout {
     const after = changes.map(([entry, spot]): Change => ({ id: entry.id, spot: { ...spotOf(entry), ...spot } }));
     const before = changes.map(([entry]): Change => ({ id: entry.id, spot: spotOf(entry) }));
     if (changes.length === 0) return;
-    this.#view.act({ undo: () => void this.#write(before), redo: () => void this.#write(after) });
-    void this.#write(after);
+    this.#view.act({ undo: () => this.#write(before), redo: () => this.#write(after) });
+    this.#write(after);
   }
 
   /** Show the change at once, and keep it: with the cells, and for those of runs to come. */
-  async #write(changes: readonly Change[]): Promise<void> {
+  #write(changes: readonly Change[]): void {
     const revision = this.#project.revision + 1;
-    const named = this.#of !== null;
-    const fields = changes.map(({ id, spot }) => ({ id, spot: named ? { ...spot, layout: revision } : spot }));
+    const project = this.#of;
+    const fields = changes.map(({ id, spot }) => ({ id, spot: project === null ? spot : { ...spot, layout: revision } }));
     for (const { id, spot } of fields) {
       const cell = this.#session.cells.get(id);
       if (cell !== undefined) this.#session.cells.set(id, { ...cell, ...spot });
     }
-    try {
-      if (this.#of !== null) await this.#writeProject(this.#of, revision, changes);
-      await Promise.all(fields.map(({ id, spot }) => patchCell(id, spot)));
-    } catch {
-      this.#session.notice = "The server did not take this change of the layout: it lasts until the page is reloaded.";
-    }
+    const spots = Object.fromEntries(changes.map(({ id, spot }) => [this.#view.keyOf(id), spot]));
+    if (project !== null) this.#project = { revision, cells: { ...this.#project.cells, ...spots } };
+    // One after the other: what is done last is what stays.
+    this.#writing = this.#writing.then(async () => {
+      try {
+        if (project !== null) await this.#writeProject(project, revision, spots);
+        await Promise.all(fields.map(({ id, spot }) => patchCell(id, spot)));
+      } catch {
+        this.#session.notice = "The server did not take this change of the layout: it lasts until the page is reloaded.";
+      }
+    });
   }
 
   /** Others may have changed it since: what they said of other cells stays. */
-  async #writeProject(project: string, revision: number, changes: readonly Change[]): Promise<void> {
-    const spots = Object.fromEntries(changes.map(({ id, spot }) => [this.#view.keyOf(id), spot]));
-    this.#project = { revision, cells: { ...this.#project.cells, ...spots } };
+  async #writeProject(project: string, least: number, spots: Readonly<Record<string, Spot>>): Promise<void> {
     const theirs = (await readLayout(project)) ?? NO_LAYOUT;
-    this.#project = { revision: Math.max(revision, theirs.revision + 1), cells: { ...theirs.cells, ...this.#project.cells, ...spots } };
-    await writeLayout(project, this.#project);
+    const revision = Math.max(least, theirs.revision + 1);
+    const cells = { ...theirs.cells, ...spots };
+    await writeLayout(project, { revision, cells });
+    if (project !== this.#of) return;
+    this.#project = { revision: Math.max(revision, this.#project.revision), cells: { ...cells, ...this.#project.cells } };
   }
 
   #entry(cell: Cell): Entry {
