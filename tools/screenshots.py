@@ -1,4 +1,7 @@
-"""Take the pictures of docs/pictures/: the real page over a real training, `agnez demo`, in both themes."""
+"""Take the pictures of docs/pictures/: the real page over a real training, `agnez demo`, and each of its states.
+
+`python tools/screenshots.py --states DIR` takes the states alone, each as a file of its own too, into a folder.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
+from states import STATES, fill
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIZES = {"": (1440, 900), "-narrow": (390, 844)}
@@ -28,12 +32,18 @@ PATIENCE = 300.0  # seconds until the demo has to have trained
 def main() -> None:
     """Train, and take the pictures of the finished run; words of the command line go to `agnez demo`."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1:2] == ["--states"]:
+        with sync_playwright() as playwright:
+            take_states(playwright.chromium.launch(executable_path=chromium()), Path(sys.argv[2]))
+        return
     with demo(sys.argv[1:]) as (child, address), sync_playwright() as playwright:
         run = finished_run(child, address)
         browser = playwright.chromium.launch(executable_path=chromium())
         for theme in ("light", "dark"):
             for suffix in SIZES:
                 take(browser, f"{address}/?run={run}", theme, suffix)
+        with tempfile.TemporaryDirectory() as folder:
+            take_states(browser, Path(folder))
         browser.close()
 
 
@@ -89,6 +99,106 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
     page.screenshot(path=file)
     page.close()
     print(file.relative_to(FOLDER.parent.parent))
+
+
+# --- states ----------------------------------------------------------------------------------------------------------
+
+
+def take_states(browser: Browser, folder: Path) -> None:
+    """Take every state of the page in both themes, wide and narrow, and put those of a theme on one sheet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as store, tempfile.TemporaryDirectory() as nothing:
+        ids = fill(Path(store))
+        with serving(Path(store)) as (_, address), serving(Path(nothing)) as (_, empty):
+            for theme in ("light", "dark"):
+                for suffix in SIZES:
+                    shots = {name: f"{address}/?run={ids[name]}" for name in STATES}
+                    shots |= {"empty": empty, "palette": shots["finished"], "keys": shots["finished"]}
+                    shots |= dict.fromkeys(("loading", "error", "not allowed", "disconnected"), shots["finished"])
+                    for name, place in shots.items():
+                        take_state(browser, name, place, folder / f"{name.replace(' ', '-')}-{theme}{suffix}.png")
+                sheet(folder, theme, [*shots])
+
+
+def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
+    """Write one picture of one state."""
+    width, height = SIZES["-narrow" if "-narrow" in file.name else ""]
+    page = browser.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if "-dark" in file.name else "light",
+        reduced_motion="reduce",
+    )
+    answers, held = {"error": 500, "not allowed": 403}, list[Route]()
+    if name == "loading":
+        page.route("**/series?*", lambda route: held.append(route))
+    elif name in answers:
+        page.route("**/series?*", lambda route: route.fulfill(status=answers[name], body="{}"))
+    page.goto(address)
+    # What a viewer sees; nothing is measured here. A page calls a run stalled that it has not heard of for 15 s.
+    page.wait_for_timeout(20_000 if name == "stalled" else 2500)
+    if name == "disconnected":
+        page.context.set_offline(True)
+        page.evaluate("() => dispatchEvent(new Event('offline'))")
+        page.wait_for_timeout(1500)
+    if name in ("palette", "keys"):
+        page.keyboard.press("Control+k" if name == "palette" else "?")
+        page.wait_for_timeout(500)
+    page.screenshot(path=file)
+    for route in held:
+        route.abort()
+    page.close()
+
+
+def sheet(folder: Path, theme: str, names: list[str]) -> None:
+    """Put the pictures of a theme on one sheet, small and in few colours."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    wide, narrow, gap, head = (480, 300), (139, 300), 14, 22
+    across = 3
+    ground, ink = ("#f6f5f2", "#1d2025") if theme == "light" else ("#121417", "#e8e9eb")
+    cell = (wide[0] + gap + narrow[0] + 2 * gap, wide[1] + head + gap)
+    whole = Image.new("RGB", (across * cell[0] + gap, -(-len(names) // across) * cell[1] + gap), ground)
+    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(13)
+    for nth, name in enumerate(names):
+        left, top = gap + (nth % across) * cell[0], gap + (nth // across) * cell[1]
+        draw.text((left, top), name, fill=ink, font=font)
+        for suffix, size, aside in (("", wide, 0), ("-narrow", narrow, wide[0] + gap)):
+            with Image.open(folder / f"{name.replace(' ', '-')}-{theme}{suffix}.png") as picture:
+                small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+                whole.paste(small, (left + aside, top + head))
+            box = (left + aside, top + head, left + aside + size[0], top + head + size[1])
+            draw.rectangle(box, outline="#8884" if theme == "light" else "#555")
+    file = FOLDER / f"states-{theme}.png"
+    whole.quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, optimize=True)
+    print(file.relative_to(FOLDER.parent.parent))
+
+
+@contextmanager
+def serving(store: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Serve a store with `agnez server` on a port of its own; give the process and its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("agnez")), "server", "--port", str(port)]
+    child = subprocess.Popen(command, env={**os.environ, "AGNEZ_DIR": str(store)})
+    try:
+        wait_for(f"http://127.0.0.1:{port}/about")
+        yield child, f"http://127.0.0.1:{port}"
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(30)
+
+
+def wait_for(address: str) -> None:
+    """Wait until somebody answers."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    sys.exit(f"nobody answers at {address}")
 
 
 def chromium() -> str | None:

@@ -220,10 +220,10 @@ def test_the_page_is_used_by_keyboard_alone(page: Page, server: str, runs: tuple
     expect(page.get_by_test_id("run-name")).not_to_have_text("failed-5")
     page.keyboard.press("]")
     expect(page.get_by_test_id("run-name")).to_have_text("failed-5")
-    settle(page)  # the palette offers what is there when it opens
     # A cell, on the whole screen.
     page.keyboard.press("Control+k")
     page.keyboard.type("weights cell")
+    expect(page.get_by_role("option").first).to_contain_text("weights")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
