@@ -27,6 +27,19 @@ _ARGUMENTS = (
 )
 
 
+_WITH_OTHERS = ("e2e", "server", "render", "callbacks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Try tests that need browsers and servers up to three times: where a machine is busy, one of those may be late.
+
+    The summary names each that was tried again: one that is there often has a fault, or the code has.
+    """
+    for item in items:
+        if item.path.parent.name in _WITH_OTHERS:
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @pytest.fixture(autouse=True)
 def store_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a store of its own, by the environment as a user would."""
