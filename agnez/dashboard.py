@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agnez.errors import AgnezError
 from agnez.record import CellRecord, Json, Medium
@@ -103,6 +104,10 @@ def read_layout(store: Store, project: str) -> CellRecord | None:
         return None
 
 
+MOST_FIGURES = 24
+"""Quantities of a run that are drawn as figures: of twelve thousand a set would take minutes. Charts show them all."""
+
+
 class Dashboard:
     """Place metrics in the cells of a run as they come; a cell keeps its place.
 
@@ -179,9 +184,12 @@ class Dashboard:
         return standing
 
     def figures(self) -> list[tuple[Quantity, str, tuple[str, ...]]]:
-        """Return the quantities that are drawn as figures, each with its cell's id and its metrics."""
+        """Return the quantities that are drawn as figures, each with its cell's id and its metrics: the first ones."""
         found = ((self._what(key), key, metrics) for key, metrics in self._metrics.items())
-        return [(what, cell_id(self._run, key), tuple(metrics)) for what, key, metrics in found if what and what.figure]
+        drawn = (
+            (what, cell_id(self._run, key), tuple(metrics)) for what, key, metrics in found if what and what.figure
+        )
+        return list(islice(drawn, MOST_FIGURES))
 
     @property
     def _slots(self) -> int:

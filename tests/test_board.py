@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 import agnez
-from agnez.dashboard import layout_id
+from agnez.dashboard import MOST_FIGURES, Dashboard, layout_id
 from agnez.errors import BadValueError
 from agnez.record import CellRecord, Json
 from agnez.store import Cells, Store
@@ -124,3 +124,9 @@ def test_a_layout_that_makes_no_sense_costs_a_run_nothing(store: Store, value: J
         run.log({"loss": 1.0})
     assert cells(store, run)["loss"]["pos"] == 0
     assert run.series("loss").values.tolist() == [1.0]
+
+
+def test_of_thousands_of_quantities_the_first_are_drawn_as_figures() -> None:
+    dashboard = Dashboard("abc")
+    assert len(dashboard.place(f"metric{number}" for number in range(1000))) == 1000
+    assert [metrics for _, _, metrics in dashboard.figures()] == [(f"metric{n}",) for n in range(MOST_FIGURES)]
