@@ -143,6 +143,7 @@ class Run:
         self._subplots: Subplots | None = None
         self._watchers: list[Watcher] = []
         self._closers: list[Callable[[], None]] = []
+        self._epoch_listeners: list[Callable[[], None]] = []
         self._enders: list[Callable[[float], None]] = []
         self._steps = count(next_step)
         self._step = next_step - 1
@@ -351,6 +352,8 @@ class Run:
         self.record({"epoch": float(number)}, step=step, time=now)
         self._measure_weights(step, now)
         self.report(epoch=number, step=step)
+        for listener in self._epoch_listeners:
+            self._put(After(listener))
         self._draw(number)
 
     def report(self, **progress: int | None) -> None:
@@ -425,6 +428,10 @@ class Run:
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Have `listener` called, on the recorder's thread, whenever something of the run was committed."""
         self._recorder.listen(listener)
+
+    def on_epoch(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, on the recorder's thread, once the last numbers of an epoch were committed."""
+        self._epoch_listeners.append(listener)
 
     def prepare_figures(self) -> None:
         """Start what draws figures, so that the first one does not wait for it."""

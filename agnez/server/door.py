@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
@@ -70,8 +70,8 @@ class Door:
 
     def _refusal(self, environ: WSGIEnvironment, right: Right | None) -> int | None:
         path = environ.get("PATH_INFO", "")
-        if path.startswith("/socket.io"):  # who may speak there is asked when a namespace is joined
-            fresh = "sid=" not in environ.get("QUERY_STRING", "")
+        if path == "/socket.io" or path.startswith("/socket.io/"):  # who may speak is asked on joining a namespace
+            fresh = "sid" not in parse_qs(environ.get("QUERY_STRING", ""))  # read as python-engineio reads it
             return 503 if right is None and fresh and not self._has_room() else None
         if right is None:
             # A sandboxed frame, which loads these, sends no cookie; they are the same for all the world.

@@ -16,7 +16,7 @@ from agnez.server.engine import Engine, Listening
 from agnez.server.reach import Reach
 from agnez.server.tab import link, open_tab
 from agnez.server.threads import Threads
-from agnez.server.tokens import Tokens
+from agnez.server.tokens import Tokens, make_token
 from agnez.settings import Settings
 from agnez.store import Store
 
@@ -39,7 +39,10 @@ class Serves(Protocol):
         """Begin to serve."""
 
     def wake(self) -> None:
-        """Have a look at the store now."""
+        """Have a look at the store soon."""
+
+    def hurry(self) -> None:
+        """Have a look at the store at once, however scarce time is."""
 
     def wait_for_page(self, timeout: float) -> bool:
         """Wait until a page connects; `timeout` is in seconds. Tell whether one did."""
@@ -86,6 +89,11 @@ class Embedded:
         """Have the server look at the store now."""
         if self._serving is not None:
             self._serving.wake()
+
+    def hurry(self) -> None:
+        """Have the server look at the store at once: what an epoch brought must not wait, however scarce time is."""
+        if self._serving is not None:
+            self._serving.hurry()
 
     def stop(self) -> None:
         """Let the pages take what they lack, and end. Stopping twice does no harm."""
@@ -148,8 +156,10 @@ class Embedded:
 
 def reach_of(settings: Settings, store: Store) -> Reach:
     """Return how far a server of a training reaches: to this machine, and no farther than the environment's tokens."""
-    tokens = Tokens(settings.token, settings.read_token, salt=store.id) if settings.token else None
-    return Reach(tokens=tokens)
+    if settings.token is None and settings.read_token is None:
+        return Reach()
+    # With a token to look only there has to be one that may do all, or everybody might.
+    return Reach(tokens=Tokens(settings.token or make_token(), settings.read_token, salt=store.id))
 
 
 def _on_a_thread(store: Store, listener: socket.socket, reach: Reach) -> Serves:
@@ -195,6 +205,11 @@ class Serving:
         """Have a look at the store now."""
         if self._follower is not None:
             self._follower.wake()
+
+    def hurry(self) -> None:
+        """Have a look at the store at once, however scarce time is."""
+        if self._follower is not None:
+            self._follower.welcome()
 
     def is_alive(self) -> bool:
         """Tell whether it serves, or is about to."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+SENT_HOST = "agnez.sent_host"
+"""Where the Host stands that was sent, when a proxy named another one."""
+
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_.~@:-]+)*")
 _SCHEMES = ("http", "https")
 
@@ -98,6 +101,7 @@ class Forwarded:
             environ["wsgi.url_scheme"] = scheme
         host = _last(environ, "HTTP_X_FORWARDED_HOST")
         if host:
+            environ[SENT_HOST] = environ.get("HTTP_HOST", "")
             environ["HTTP_HOST"] = host
         prefix = _last(environ, "HTTP_X_FORWARDED_PREFIX").rstrip("/")
         if prefix and _is_prefix(prefix):

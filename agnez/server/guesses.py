@@ -27,8 +27,9 @@ class TooManyGuessesError(AgnezError):
 class Guesses:
     """Count the wrong tokens of each address.
 
-    Whatever comes too soon is refused at once, unread: no thread sleeps, and who guesses learns nothing. An address
-    that showed a right token within the hour is not held up, so that a neighbour behind it shuts nobody out.
+    Whatever comes too soon is refused at once, unread: no thread sleeps, and who guesses learns nothing. A token that
+    an address showed within the hour goes by, so that a neighbour behind it shuts nobody out; who may look only cannot
+    guess the other one by that.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,10 +38,10 @@ class Guesses:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._known: OrderedDict[str, float] = OrderedDict()
 
-    def is_known(self, address: str) -> bool:
-        """Tell whether a right token came from an address of late."""
+    def is_known(self, address: str, token: str = "") -> bool:
+        """Tell whether a right token, named by what it allows, came from an address of late."""
         with self._lock:
-            return self._clock() - self._known.get(_block(address), -KNOWN_SECONDS) < KNOWN_SECONDS
+            return self._clock() - self._known.get(f"{token} {_block(address)}", -KNOWN_SECONDS) < KNOWN_SECONDS
 
     def begin(self, address: str) -> None:
         """Count a guess before anybody looks at it.
@@ -57,13 +58,16 @@ class Guesses:
         if left < 1:
             raise TooManyGuessesError("Too many wrong tokens came from your address: wait a second")
 
-    def succeed(self, address: str) -> None:
-        """Forget the guesses of an address: the last one was right."""
+    def succeed(self, address: str, token: str = "") -> None:
+        """Note that an address showed a right token, named by what it allows; that was no guess."""
         block = _block(address)
+        known = f"{token} {block}"
         with self._lock:
-            self._left.pop(block, None)
-            self._known.pop(block, None)
-            self._known[block] = self._clock()
+            if block in self._left:
+                left, then = self._left[block]
+                self._left[block] = (min(float(FREE), left + 1), then)
+            self._known.pop(known, None)
+            self._known[known] = self._clock()
             _trim(self._known)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from agnez.server.forwarded import SENT_HOST
 from agnez.server.service import error_of
 
 if TYPE_CHECKING:
@@ -49,17 +50,21 @@ class Gate:
             start_response("204 NO CONTENT", _preflight(environ))
             return []
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not (length.isascii() and length.isdecimal()):  # python-engineio would read -1 bytes: all that ever comes
-            return refuse(400, f"Content-Length: {length} is no number of bytes", start_response)
+        # Of -1 bytes python-engineio would read all that ever comes, and Python reads no number of 5,000 digits.
+        if not (length.isascii() and length.isdecimal() and len(length) < 19):
+            return refuse(400, f"Content-Length: {length[:40]} is no number of bytes", start_response)
         # Browsers offer permessage-deflate, and accepting it doubles the CPU time of every broadcast.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         return self._app(environ, start_response)
 
     def _refusal(self, environ: WSGIEnvironment) -> str | None:
         host = environ.get("HTTP_HOST", "")
-        if not self._is_ours(host):
+        # What a proxy says of the Host counts beside what was sent to us: a page of a rebound name could say it, too.
+        sent: str = environ.get(SENT_HOST) or host
+        foreign = next((name for name in (host, sent) if not self._is_ours(name)), None)
+        if foreign is not None:
             return (
-                f"This server does not answer to the name {host!r}: call it by localhost, "
+                f"This server does not answer to the name {foreign!r}: call it by localhost, "
                 "or start it with this name among its hosts"
             )
         origin = environ.get("HTTP_ORIGIN")

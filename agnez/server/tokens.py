@@ -54,11 +54,11 @@ class Tokens:
             TooManyGuessesError: too many wrong ones came from there of late.
         """
         right = _right(token, self._given)
-        if right is not None and self._guesses.is_known(address):
+        if right is not None and self._guesses.is_known(address, right):
             return right
         self._guesses.begin(address)
         if right is not None:
-            self._guesses.succeed(address)
+            self._guesses.succeed(address, right)
         return right
 
     def cookie(self, right: Right) -> str:

@@ -16,6 +16,9 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 _CHUNK = 65536
 _TEXT, _BYTES, _CLOSE = 0x81, 0x82, b"\x88\x00"
+_MOST_PARTS = 100_000
+"""Frames that one message may come in."""
+
 _TOO_BIG = b"\x88\x02" + struct.pack(">H", 1009)
 
 
@@ -130,10 +133,11 @@ class WebSocket:
     def _take(self, event: Event) -> None:
         if isinstance(event, TextMessage | BytesMessage):
             self._size += len(event.data)
-            if self._size > self._largest:
+            if self._size > self._largest or len(self._parts) >= _MOST_PARTS:
                 self._write(_TOO_BIG)
                 raise RemoteProtocolError("too big")
-            self._parts.append(event.data)
+            if event.data or not self._parts:  # empty frames may come without an end
+                self._parts.append(event.data)
             if event.message_finished:
                 self._messages.append(_joined(self._parts))
                 self._parts, self._size = [], 0

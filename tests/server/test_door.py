@@ -182,7 +182,8 @@ def call(client: Client, method: str, *arguments: Json) -> list[Any]:
 def test_strangers_hold_few_sockets_open(locked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     place = f"ws://{locked.host}/socket.io/?EIO=4&transport=websocket"
     wires = [create_connection(place, timeout=10) for _ in range(_MOST_STRANGERS)]
-    refused(locked.call("GET", ENGINE), 503, "Unavailable")
+    for spelling in ("", "&sid=", "&xsid=1"):
+        refused(locked.call("GET", ENGINE + spelling), 503, "Unavailable")
     assert locked.call("GET", ENGINE, headers=bearer(READS)).status_code == 200  # who has a token is not held up
     monkeypatch.setattr("agnez.server.viewers._STRANGER_SECONDS", -1.0)
     assert locked.call("GET", ENGINE).status_code == 200

@@ -297,6 +297,7 @@ def test_every_request_is_answered_and_none_with_500(door: Door, request: bytes)
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", b"403"),
         (b"POST /values HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}", b"400"),
         (b"POST /values HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n{}", b"400"),
+        (b"POST /values HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}", b"400"),
         (b"POST /values HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{}", b"400"),
         (b"POST /values HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
         (

@@ -176,3 +176,4 @@ def test_only_a_named_proxy_is_believed(store: Store, engine: str) -> None:
             assert other.status_code == (401 if believed else 429)
             rebound = get(server, "/values", X_Forwarded_Host="evil.example")
             assert rebound.status_code == (403 if believed else 200)
+            assert get(server, "/values", Host="evil.example", X_Forwarded_Host="localhost").status_code == 403
