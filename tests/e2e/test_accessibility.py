@@ -222,6 +222,7 @@ def test_the_page_is_used_by_keyboard_alone(page: Page, server: str, runs: tuple
     expect(page.get_by_test_id("run-name")).to_have_text("failed-5")
     # A cell, on the whole screen.
     page.keyboard.press("Control+k")
+    expect(page.get_by_test_id("palette")).to_be_focused()
     page.keyboard.type("weights cell")
     expect(page.get_by_role("option").first).to_contain_text("weights")
     page.keyboard.press("ArrowDown")
