@@ -35,9 +35,6 @@ from agnez.subplots import names as shown_names
 from agnez.writer import Board, Writer
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     import pandas
     import polars
     from numpy.typing import NDArray

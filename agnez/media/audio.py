@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agnez.errors import BadValueError
 from agnez.media import arrays, files, pixels
-from agnez.media.files import Encoded
 from agnez.media.frozen import Frozen, Keep, Media, checked_caption
 
 if TYPE_CHECKING:
@@ -23,27 +22,6 @@ MOST_SAMPLES: Final = 100_000_000
 
 _PEAKS = 240  # of the drawing of a sound
 _OVERSHOOT = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Hold a sound that is a file already."""
-
-    file: Encoded
-
-    @property
-    def caption(self) -> str:
-        """Return what is written under it."""
-        return self.file.caption
-
-    @property
-    def weight(self) -> int:
-        """Return its bytes."""
-        return self.file.weight
-
-    def kept(self, keep: Keep) -> dict[str, Any]:
-        """Keep the file, and return its address."""
-        return {"src": keep(self.file.content, self.file.extension)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +73,7 @@ class Audio(Media):
 
 def _freezer(value: object, rate: int | None, caption: str) -> Callable[[], Frozen]:
     if files.is_file(value):
-        recording = Recording(files.read(value, "sound", files.SOUNDS, caption))
+        recording = files.Played(files.read(value, "sound", files.SOUNDS, caption))
         return lambda: recording
     if not arrays.is_array(value):
         raise BadValueError(

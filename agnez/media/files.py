@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agnez.errors import BadValueError
 from agnez.media.frozen import Keep
@@ -39,6 +39,27 @@ class Encoded:
     def kept(self, keep: Keep) -> object:
         """Keep the file, and return its address."""
         return keep(self.content, self.extension)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """Hold a sound, or a film, that is a file already."""
+
+    file: Encoded
+
+    @property
+    def caption(self) -> str:
+        """Return what is written under it."""
+        return self.file.caption
+
+    @property
+    def weight(self) -> int:
+        """Return its bytes."""
+        return self.file.weight
+
+    def kept(self, keep: Keep) -> dict[str, Any]:
+        """Keep the file, and return its address."""
+        return {"src": keep(self.file.content, self.file.extension)}
 
 
 def is_file(value: object) -> bool:

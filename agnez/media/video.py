@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agnez.errors import BadValueError
 from agnez.media import arrays, files, pixels
-from agnez.media.files import Encoded
 from agnez.media.frozen import Frozen, Keep, Media, checked_caption
 
 if TYPE_CHECKING:
@@ -21,27 +20,6 @@ MOST_FRAMES: Final = 2000
 
 FASTEST: Final = 50
 """Frames a second of a GIF: browsers slow faster ones down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Film:
-    """Hold a film that is a file already."""
-
-    file: Encoded
-
-    @property
-    def caption(self) -> str:
-        """Return what is written under it."""
-        return self.file.caption
-
-    @property
-    def weight(self) -> int:
-        """Return its bytes."""
-        return self.file.weight
-
-    def kept(self, keep: Keep) -> dict[str, Any]:
-        """Keep the file, and return its address."""
-        return {"src": keep(self.file.content, self.file.extension)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +79,7 @@ class Video(Media):
 
 def _freezer(value: object, caption: str, fps: float) -> Callable[[], Frozen]:
     if files.is_file(value):
-        film = Film(files.read(value, "video", files.FILMS, caption))
+        film = files.Played(files.read(value, "video", files.FILMS, caption))
         return lambda: film
     if arrays.is_array(value):
         shape = arrays.shape_of(value)
