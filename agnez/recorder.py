@@ -26,7 +26,7 @@ dropped and counted, and the loop never waits."""
 BOUND_POINTS = 10_000_000
 """Points, about, that may wait for the recorder's thread: some 32 bytes each."""
 
-COMMIT_SECONDS = (0.1, 0.35)
+COMMIT_SECONDS = (0.1, 0.4)
 """The least time between two commits: from the one to the other, by what they cost, and the other where processor time
 is scarce. After silence the first entry is committed at once."""
 

@@ -239,7 +239,7 @@ def _serve(run: Run, store: Store, here: settings.Settings, *, open_browser: boo
     server = servers[store.id]
     run.url = server.url and f"{server.url}?run={run.id}"
     run.on_commit(server.wake)
-    run.on_epoch(server.hurry)
+    run.on_epoch(server.see_epoch)
 
 
 def _send(run: Run, store: Store, here: settings.Settings, target: Target, *, open_browser: bool) -> None:

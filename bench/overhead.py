@@ -99,8 +99,8 @@ def train(framework: str, pairs: int) -> None:
 def pause_figures(word: signal.Signals) -> None:
     """Stop the processes that this one has started, or let them go on."""
     for thread in Path("/proc/self/task").iterdir():
-        for pid in (thread / "children").read_text().split():
-            with suppress(ProcessLookupError):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it, or they, may have ended meanwhile
+            for pid in (thread / "children").read_text().split():
                 os.kill(int(pid), word)
 
 

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from agnez.spare import Spare, idle_seconds
+from agnez.spare import Spare, idle_seconds, used_seconds
 
 
 def test_time_is_scarce_while_less_than_one_processor_idles_and_no_sooner_plenty_than_it_is() -> None:
     now, idle = 0.0, 0.0
-    spare = Spare(lambda: idle, lambda: now)
+    spare = Spare(lambda: idle, lambda: now, used=lambda _: now)
     first = spare.is_scarce()
     assert first == ((os.cpu_count() or 1) <= 2)  # nothing is known yet
     found = []
@@ -19,6 +20,19 @@ def test_time_is_scarce_while_less_than_one_processor_idles_and_no_sooner_plenty
         now, idle = now + 2.0, idle + 2.0 * processors
         found.append(spare.is_scarce())
     assert found == [False, True, True, False, False, True]
+
+
+def test_nothing_is_scarce_while_nobody_trains() -> None:
+    now, used = 0.0, {1: 5.0, 2: 0.0}
+    spare = Spare(lambda: 0.2 * now, lambda: now, trainings=lambda: list(used), used=lambda process: used[process])
+    spare.is_scarce()
+    found = []
+    for worked in (0.2, 0.2, 0.9):  # of a processor each
+        now += 2.0
+        used = {process: seconds + 2 * worked for process, seconds in used.items()}
+        found.append(spare.is_scarce())
+        used.pop(2, None)  # it ends
+    assert found == [True, False, True]
 
 
 def test_it_is_looked_at_every_two_seconds_at_most() -> None:
@@ -55,3 +69,5 @@ def test_only_processors_that_are_open_to_the_process_count(tmp_path: Path, monk
 def test_this_machine_tells() -> None:
     found = idle_seconds()
     assert found is not None and found > 0
+    assert used_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.5)
+    assert used_seconds(2**30) == 0

@@ -15,10 +15,13 @@ from agnez.render.helper import Helper, HelperDied
 from agnez.render.jobs import Job
 from agnez.render.pipes import Reply
 from agnez.render.worker import answer, failed
+from agnez.spare import Spare
 
 _log = logging.getLogger(__name__)
 
 Mode: TypeAlias = Literal["process", "thread"]
+
+_SCARCE = 1 / 4  # of its share of a core, where the training lacks processor time
 
 # The process is the default: with a set of three figures every two seconds, a loop in pure Python or in NumPy's kernels
 # is 2 to 4 % slower beside a thread that draws them and under 1 % beside a helper (bench/render.py, 8 rounds on two
@@ -57,9 +60,10 @@ class _Monotonic:
 class Renderer:
     """Render the newest job of each key, at most one set in `period` seconds, and the last one always.
 
-    A set that is dear to draw makes the next one wait longer, so that drawing takes at most `share` of a core: where
-    two cores share their caches and their clock, what the second does slows the first. Four figures of a usual training
-    take about 80 ms, so a set is drawn every 3 seconds. A `period` of 0 lifts both limits.
+    A set that is dear to draw makes the next one wait longer, so that drawing takes at most `share` of a core, and a
+    quarter of that where processor time is scarce: where two cores share their caches and their clock, what the second
+    does slows the first. Four figures of a usual training take about 80 ms, so a set is drawn every 2 seconds, or every
+    6 where time is scarce. A `period` of 0 lifts both limits.
 
     Nothing is started before the first job. `on_result` is called on the renderer's thread. In the mode "process" a
     helper process draws; in "thread" the renderer's own thread does. A process forked from this one can't use it.
@@ -70,14 +74,16 @@ class Renderer:
         on_result: Callable[[Result], None],
         *,
         period: float = 2.0,
-        share: float = 1 / 40,
+        share: float = 1 / 20,
         mode: Mode = "process",
         clock: Clock | None = None,
+        spare: Spare | None = None,
     ) -> None:
         self._on_result = on_result
         self._period = period
         self._share = share
         self._clock = clock or _Monotonic()
+        self._spare = spare or Spare()
         self._pid = os.getpid()
         self._condition = threading.Condition()
         self._pending: dict[str, Job] = {}
@@ -147,7 +153,8 @@ class Renderer:
 
     def _pause(self, cpu: float) -> float:
         """Tell how long after a set began the next one may."""
-        return max(self._period, cpu / self._share) if self._period else 0.0
+        share = self._share * (_SCARCE if self._spare.is_scarce() else 1)
+        return max(self._period, cpu / share) if self._period else 0.0
 
     def _next_set(self, earliest: float) -> dict[str, Job] | None:
         """Wait for jobs and for their time; None at the end."""

@@ -84,7 +84,7 @@ class Child:
             self._hang_up()
             say("the dashboard's process ended; the run is recorded, and `agnez server` shows it")
 
-    def hurry(self) -> None:
+    def see_epoch(self) -> None:
         """Do as `wake`: the child goes by the processors that are idle, and knows of no epochs."""
         self.wake()
 

@@ -41,8 +41,8 @@ class Serves(Protocol):
     def wake(self) -> None:
         """Have a look at the store soon."""
 
-    def hurry(self) -> None:
-        """Have a look at the store at once, however scarce time is."""
+    def see_epoch(self) -> None:
+        """Have a look at the store: an epoch ended."""
 
     def wait_for_page(self, timeout: float) -> bool:
         """Wait until a page connects; `timeout` is in seconds. Tell whether one did."""
@@ -90,10 +90,10 @@ class Embedded:
         if self._serving is not None:
             self._serving.wake()
 
-    def hurry(self) -> None:
-        """Have the server look at the store at once: what an epoch brought must not wait, however scarce time is."""
+    def see_epoch(self) -> None:
+        """Have the server look at the store: an epoch ended, and the first few are seen at once."""
         if self._serving is not None:
-            self._serving.hurry()
+            self._serving.see_epoch()
 
     def stop(self) -> None:
         """Let the pages take what they lack, and end. Stopping twice does no harm."""
@@ -206,10 +206,10 @@ class Serving:
         if self._follower is not None:
             self._follower.wake()
 
-    def hurry(self) -> None:
-        """Have a look at the store at once, however scarce time is."""
+    def see_epoch(self) -> None:
+        """Have a look at the store: an epoch ended, and the first few are seen at once."""
         if self._follower is not None:
-            self._follower.welcome()
+            self._follower.see_epoch()
 
     def is_alive(self) -> bool:
         """Tell whether it serves, or is about to."""

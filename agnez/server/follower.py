@@ -7,6 +7,7 @@ read: it just lags, and is told all of it once it reads again.
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 import threading
 import time
@@ -31,13 +32,16 @@ TICK_SECONDS = 0.1
 """The least time between two looks, on average: after silence a commit of this process is looked at at once, and so is
 one that follows a look at something else."""
 
-SCARCE_SECONDS = 0.7
+SCARCE_SECONDS = 1.0
 """The same where processor time is scarce: each look has all open pages draw, the dearest part of watching."""
+
+EPOCHS = 20
+"""Ends of epochs that are looked at at once even then: a short training is seen epoch by epoch."""
 
 POLL_SECONDS = 0.2
 """The time between two looks while somebody watches and nobody wakes the follower: for what other processes write."""
 
-_LOOKS = 2.0  # that may be taken in a row
+_LOOKS = 2.0  # that may be taken in a row where there is time
 
 IDLE_SECONDS = 1.0
 """The time between two looks while nobody watches, and between two looks at whether the living still live."""
@@ -57,10 +61,12 @@ class Follower:
         self._announcing = announcing
         self._began = time.time_ns() // 1000
         self._wake = threading.Event()
-        self._spare = Spare()
+        self._spare = Spare(trainings=self._trainings)
+        self._host = socket.gethostname()
         self._alone = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
+        self._epochs = EPOCHS
         self._looks = _LOOKS  # that may be taken now
         self._looked = time.monotonic()
         self._runs: dict[str, RunInfo] = {}
@@ -89,6 +95,15 @@ class Follower:
         self._hurry.set()
         self._wake.set()
 
+    def see_epoch(self) -> None:
+        """Have a look: an epoch ended. The first few are seen at once, however scarce time is."""
+        if self._alone:
+            return
+        if self._epochs > 0:
+            self._epochs -= 1
+            self._hurry.set()
+        self._wake.set()
+
     def finish(self, timeout: float) -> None:
         """Have one more whole look, so that viewers have everything that is in the store; then end."""
         self._stopped.set()
@@ -114,12 +129,18 @@ class Follower:
 
     def _count_look(self) -> None:
         """Take a look off those that may be taken in a row; one more may be with each tick."""
-        now = time.monotonic()
-        self._looks = min(_LOOKS, self._looks + (now - self._looked) / self._tick_seconds()) - 1
+        now, scarce = time.monotonic(), self._spare.is_scarce()
+        most = 1.0 if scarce else _LOOKS
+        self._looks = min(most, self._looks + (now - self._looked) / self._tick_seconds()) - 1
         self._looked = now
 
     def _tick_seconds(self) -> float:
         return SCARCE_SECONDS if self._spare.is_scarce() else TICK_SECONDS
+
+    def _trainings(self) -> set[int]:
+        """Return the ids of the processes on this machine that write living runs."""
+        living = [self._runs[id] for id in self._living if id in self._runs]
+        return {info.pid for info in living if info.pid and info.host == self._host}
 
     def _rest(self) -> None:
         """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""

@@ -18,6 +18,7 @@ matplotlib.use("agg")
 from matplotlib.figure import Figure
 
 from agnez.render import Curves, FrozenFigure, Line, Mode, Renderer, Result, freeze
+from agnez.spare import Spare
 
 LIMIT = 60.0
 
@@ -116,7 +117,7 @@ def test_nothing_starts_before_the_first_job(inbox: Inbox) -> None:
 
 def test_the_newest_wins_and_the_last_is_always_drawn(inbox: Inbox) -> None:
     clock = Clock()
-    renderer = Renderer(inbox, period=2.0, share=1.0, mode="thread", clock=clock)
+    renderer = Renderer(inbox, period=2.0, share=100.0, mode="thread", clock=clock)
     renderer.submit("loss", loss(1))
     inbox.wait(lambda each: len(each) == 1)
     for epoch in (2, 3, 4):
@@ -159,6 +160,24 @@ def test_after_a_dear_set_the_next_waits_longer(inbox: Inbox) -> None:
     assert len(inbox.results) == 1
     clock.advance(1e9)
     assert [each.epoch for each in inbox.wait(lambda each: len(each) == 2)] == [1, 3]
+    assert renderer.close(LIMIT)
+
+
+@pytest.mark.parametrize(("idle", "least"), [(2.0, 10.0), (0.5, 40.0)])
+def test_where_time_is_scarce_a_set_waits_four_times_as_long(inbox: Inbox, idle: float, least: float) -> None:
+    clock = Clock()
+    spare = Spare(lambda: idle * clock.now(), clock.now)
+    spare.is_scarce()
+    clock.advance(10)
+    renderer = Renderer(inbox, period=2.0, share=1e-3, mode="thread", clock=clock, spare=spare)
+    renderer.submit("loss", Dear(1))
+    (first,) = inbox.wait(lambda each: len(each) == 1)
+    assert first.epoch == 1
+    renderer.submit("loss", Dear(2))
+    clock.advance(least - 0.1)  # a dear one takes a hundredth of a second at the least
+    assert len(inbox.results) == 1
+    clock.advance(1e9)
+    assert [each.epoch for each in inbox.wait(lambda each: len(each) == 2)] == [1, 2]
     assert renderer.close(LIMIT)
 
 
