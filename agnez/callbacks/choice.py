@@ -22,7 +22,7 @@ class Choice:
     parts: tuple[str, ...] = PARTS
     every: int = 1
     layers: tuple[str, ...] | None = None
-    budget: float = 0.005
+    budget: float = 0.003
 
     def picks(self, layer: str) -> bool:
         """Tell whether a layer gets series of its own.

@@ -94,7 +94,7 @@ class AgnezCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ca
         log: str | Iterable[str] | None = "weights",
         every: int = 1,
         layers: str | Iterable[str] | None = None,
-        budget: float = 0.005,
+        budget: float = 0.003,
     ) -> None:
         super().__init__()
         tags = tags if isinstance(tags, str) else tuple(tags)

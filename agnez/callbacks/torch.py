@@ -38,7 +38,7 @@ def watch(
     log: str | Iterable[str] | None = PARTS,
     every: int = 1,
     layers: str | Iterable[str] | None = None,
-    budget: float = 0.005,
+    budget: float = 0.003,
     run: Run | None = None,
 ) -> Watch:
     """Have the norms of a model's weights and gradients recorded, until the handle's `remove()`.

@@ -10,6 +10,8 @@ import { Tracker, type Track } from "./track";
 const BEHIND = 0.25;
 /** The least strength of a smoothed curve. */
 const SOFTEST = 0.6;
+/** Pixels between points below which a line without dashes is dense: to stroke it costs more than all else. */
+const SPARSE = 3;
 /** Pixels between points from which on each is marked. */
 const APART = 7;
 const MOST_DOTS = 3000;
@@ -66,7 +68,7 @@ export class Curves {
       trace,
       smooth,
       strength: smooth ? Math.max(SOFTEST, line.style.strength) : strengthOf(line, !this.#isSmoothed(line.key), fronted),
-      dense: trace.points > width,
+      dense: trace.points * (line.style.dash.length > 0 ? 1 : SPARSE) > width,
       dotted: model.settings.zoom !== null && !smooth && total < MOST_DOTS && trace.points * APART < width,
     }));
   }
