@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agnez.errors import StoreError
 from agnez.record import Batch, Summary
@@ -16,8 +17,9 @@ from agnez.store import blocks, segments, tail
 from agnez.store.blocks import Blocks
 from agnez.store.columns import Columns, Records
 from agnez.store.digest import DIGEST, digest, extended, summaries
+from agnez.store.pack import UNLOCKED
 from agnez.store.segments import Segment, Segments, left_behind, on_main_line
-from agnez.store.tail import Groups, Rows, Tail
+from agnez.store.tail import Even, Groups, Rows, Tail
 from agnez.store.view import Stretch, Window, view, within
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ CREATE TABLE sealed (
 INSERT INTO sealed VALUES (0, 0, x'', x'')
 """
 
-_FULL_POINTS = 65_536
+_FULL_POINTS = 262_144
 _FULL_POINTS_PER_METRIC = 64
 """A tail of so many points is sealed, for each packs the unfinished block of its metric anew: at most 16 points for
 each one that is new."""
@@ -85,17 +87,19 @@ class Points:
     def append(self, batch: Batch) -> None:
         """Add points. It takes the same few statements whatever they are."""
         self.refresh()
-        rows, state = self._rows(batch), self.state
-        branches = not state.begun and self._begin(rows.points)
-        size, last = state.waiting + len(rows), int(rows.points.calls[-1])
+        places, state = self._places_of(batch), self.state
+        first = state.cursor + 1
+        branches = not state.begun and self._begin(int(batch.steps[0]))
+        size, last = state.waiting + len(batch), first + int(batch.calls[-1])
         self.state = replace(self.state, cursor=last, waiting=size, rows=state.rows + 1)
-        if branches:
-            self._seal(rows)
-            self._sum_up_again()
-        elif self._is_full():
-            self._seal(rows)
+        if branches or self._is_full():
+            self._seal(_rows(batch, places, first))
+            if branches:
+                self._sum_up_again()
+        elif batch.width > 1 and len(batch) > UNLOCKED:
+            self._tail.append(_even(batch, places, first))
         else:
-            self._tail.append(rows)
+            self._tail.append(_rows(batch, places, first))
 
     def seal(self) -> None:
         """Pack the tail into blocks."""
@@ -240,14 +244,12 @@ class Points:
             older = older.take(older.calls > after)
         return Columns.of([older, newer])
 
-    def _rows(self, batch: Batch) -> Rows:
-        """Return the points with the places of their metrics and the numbers of their calls in this file."""
+    def _places_of(self, batch: Batch) -> NDArray[np.uint32]:
+        """Return the places of the batch's metrics; new ones get theirs."""
         if not all(name in self._places for name in batch.names):
             used = [batch.names[number] for number in np.flatnonzero(np.bincount(batch.metrics)).tolist()]
             self._add_names([name for name in used if name not in self._places])
-        places = np.array([self._places.get(name, 0) for name in batch.names], dtype=np.uint32)
-        calls = batch.calls + (self.state.cursor + 1)
-        return Rows(places[batch.metrics], Columns(calls, batch.steps, batch.times, batch.values))
+        return np.array([self._places.get(name, 0) for name in batch.names], dtype=np.uint32)
 
     def _add_names(self, names: list[str]) -> None:
         first = len(self.state.names) + 1
@@ -271,10 +273,10 @@ class Points:
         self._places.update((name, first + place) for place, name in enumerate(names))
         self.state = replace(self.state, names=self.state.names + tuple(names))
 
-    def _begin(self, points: Columns) -> bool:
+    def _begin(self, step: int) -> bool:
         """Note the first step of a segment, and tell whether it branches off what was there before."""
         self.state = replace(self.state, begun=True)
-        greatest, step = self.greatest_step(), int(points.steps[0])
+        greatest = self.greatest_step()
         branches = greatest is not None and step <= greatest
         self._segments.set_first_step(step, branches)
         return branches
@@ -333,6 +335,17 @@ class Points:
             return Sealed(cursor, np.frombuffer(counts, dtype="<i8"), np.frombuffer(digests, dtype=DIGEST))
         except ValueError as error:
             raise StoreError("the summaries of this file are cut short: agnez doctor makes them anew") from error
+
+
+def _rows(batch: Batch, places: NDArray[np.uint32], first: int) -> Rows:
+    """Return the points with the places of their metrics and the numbers of their calls, which begin with `first`."""
+    return Rows(places[batch.metrics], Columns(batch.calls + first, batch.steps, batch.times, batch.values))
+
+
+def _even(batch: Batch, places: NDArray[np.uint32], first: int) -> Even:
+    """Return the same of a batch all of whose calls have all of its metrics: its columns hold each call so often."""
+    calls, steps, times = (column[:: batch.width] for column in (batch.calls, batch.steps, batch.times))
+    return Even(places, Columns(calls + first, steps, times, batch.values))
 
 
 def _main_line(points: Columns, lines: list[Segment]) -> Columns:
