@@ -222,15 +222,18 @@ def _unpack(bodies: Sequence[bytes], heads: Records, columns: dict[str, Bits]) -
 
 def _join(rest: Bits, bodies: Sequence[bytes], offsets: Places, counts: Places, sizes: Records) -> None:
     """Put together, in zeros, what `_split` cut; blocks of one size at a time."""
-    for size in np.unique(sizes).tolist():
+    for size in sorted(set(sizes.tolist())):
         has = sizes == size
         members = np.flatnonzero(has).tolist()
         low, at = 0, offsets.tolist()
         numbers = rest if len(members) == len(bodies) else np.zeros(counts[has].sum(), dtype=np.uint64)
         for width in [width for width in _WIDTHS if size & width]:
             raw = b"".join([bodies[m][at[m] + low * counts[m] : at[m] + (low + width) * counts[m]] for m in members])
-            part = np.frombuffer(raw, dtype=f"<u{width}").astype(np.uint64)
-            numbers |= part << np.uint64(8 * low) if low else part
+            part = np.frombuffer(raw, dtype=f"<u{width}")
+            if low:
+                numbers |= part.astype(np.uint64) << np.uint64(8 * low)
+            else:
+                numbers[:] = part
             low += width
         if numbers is not rest:
             rest[np.repeat(has, counts)] = numbers

@@ -82,11 +82,13 @@ class Points:
         self._blocks = Blocks(connection)
         self._segments = Segments(connection)
         self._places: dict[str, int] = {}
+        self._held: tuple[tuple[int, int], Groups] | None = None  # what waits, as it was read last
         self.state = State()
 
     def append(self, batch: Batch) -> None:
         """Add points. It takes the same few statements whatever they are."""
         self.refresh()
+        self._held = None
         places, state = self._places_of(batch), self.state
         first = state.cursor + 1
         branches = not state.begun and self._begin(int(batch.steps[0]))
@@ -143,7 +145,8 @@ class Points:
         """Return the digests of the metrics' main lines. `refresh` goes before."""
         state = self.state
         if state.summed < state.cursor:
-            self._sum_up(self._tail.read(max(state.summed, state.sealed.cursor)).grouped())
+            since = max(state.summed, state.sealed.cursor)
+            self._sum_up(self.waiting() if since == state.sealed.cursor else self._tail.read(since).grouped())
         return self.state.digests
 
     def count(self, place: int) -> int:
@@ -173,8 +176,8 @@ class Points:
     def read(self, places: Iterable[int], after: int = 0) -> list[Columns]:
         """Return the points of metrics past a call, in the order they were logged: their main lines."""
         self.refresh()
-        lines = self.segments()
-        waiting = self._tail.read(max(after, self.state.sealed.cursor)).grouped()
+        lines, sealed = self.segments(), self.state.sealed.cursor
+        waiting = self._tail.read(after).grouped() if after > sealed else self.waiting()
         return [_main_line(self._read_one(place, after, waiting), lines) for place in places]
 
     def logged(self, after: int, until: int) -> Rows:
@@ -228,8 +231,14 @@ class Points:
         return stretch if stretch.rises(window) else None
 
     def waiting(self) -> Groups:
-        """Return the points that are not in blocks yet. `refresh` goes before."""
-        return self._tail.read(self.state.sealed.cursor).grouped()
+        """Return the points that are not in blocks yet. `refresh` goes before.
+
+        A view asks more than once for what waits; until something is appended it is the same.
+        """
+        now = self.state.cursor, self.state.sealed.cursor
+        if self._held is None or self._held[0] != now:
+            self._held = now, self._tail.read(self.state.sealed.cursor).grouped()
+        return self._held[1]
 
     def _read_one(self, place: int, after: int, waiting: Groups) -> Columns:
         sealed, newer = self.state.sealed, waiting.of(place)

@@ -92,16 +92,34 @@ def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
     read = (spans > _MOST_SPANNED) | (firsts < window.first) | (lasts > window.last)
     if read.any():  # if not, spare a copy: there may be 100,000 digests
         some, places = some[~read], places[~read]
-    raw = Columns.of([blocks.read_some(stretch.metric, (begin + np.flatnonzero(read)).tolist()), newer])
-    ranks = np.append(_ranks(before[read], counts[read]), counts.sum() + np.arange(len(newer)))
-    inside = window.inside(raw)
-    raw, ranks = raw.take(inside), ranks[inside]
-    known, known_places = _known(some, places)
-    return _chosen(Columns.of([raw, known]), np.append(buckets.of(window.x(raw), ranks), known_places))
+    candidates = [_known(some, places), _candidates(newer, counts.sum() + np.arange(len(newer)), buckets, window)]
+    for some_read in _portions(np.flatnonzero(read)):
+        points = blocks.read_some(stretch.metric, (begin + some_read).tolist())
+        ranks = _ranks(before[some_read], counts[some_read])
+        candidates.append(_candidates(points, ranks, buckets, window))
+    return _chosen(Columns.of([points for points, _ in candidates]), np.concatenate([place for _, place in candidates]))
 
 
 _MOST_SPANNED = 2
 """Buckets that a block may reach into beyond the one it begins in, and still be taken as one piece."""
+
+
+_AT_ONCE = 64
+"""Blocks that are read together: of so many points the columns stay in the processor's cache."""
+
+
+def _portions(numbers: IntArray) -> list[IntArray]:
+    return [numbers[start : start + _AT_ONCE] for start in range(0, len(numbers), _AT_ONCE)]
+
+
+def _candidates(points: Columns, ranks: IntArray, buckets: Buckets, window: Window) -> tuple[Columns, IntArray]:
+    """Return the points that may be shown, of some that lie in a row, with their buckets."""
+    inside = window.inside(points)
+    if not inside.all():
+        points, ranks = points.take(inside), ranks[inside]
+    places = buckets.of(window.x(points), ranks)
+    kept = extremes(points.values, places) if len(points) else np.empty(0, dtype=np.intp)
+    return points.take(kept), places[kept]
 
 
 def _span(stretch: Stretch, window: Window) -> tuple[int, int]:
