@@ -39,7 +39,8 @@ EPOCHS = 20
 """Ends of epochs that are looked at at once even then: a short training is seen epoch by epoch."""
 
 POLL_SECONDS = 0.2
-"""The time between two looks while somebody watches and nobody wakes the follower: for what other processes write."""
+"""The time between two looks while somebody watches and nobody wakes the follower: for what other processes write.
+While points flow, it is a tick."""
 
 _LOOKS = 2.0  # that may be taken in a row where there is time
 
@@ -63,7 +64,7 @@ class Follower:
         self._wake = threading.Event()
         self._spare = Spare(trainings=self._trainings)
         self._host = socket.gethostname()
-        self._alone = False
+        self._alone = self._flows = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._epochs = EPOCHS
@@ -150,7 +151,7 @@ class Follower:
             event.wait(max(0.0, then - time.monotonic()))
         self._hurry.clear()
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(IDLE_SECONDS if self._alone else max(tick, POLL_SECONDS))
+        self._wake.wait(IDLE_SECONDS if self._alone else max(tick, TICK_SECONDS if self._flows else POLL_SECONDS))
         self._wake.clear()
 
     def _tick(self) -> None:
@@ -164,7 +165,7 @@ class Follower:
             for run in self._to_follow([*by_run, *readers]):
                 self._follow(run, by_run.get(run, []), [] if run is None else readers.get(run, []), bundle)
         finally:  # whatever goes wrong with one run: those whose marks were moved must get their points
-            bundle.send(self._outlet)
+            self._flows = bundle.send(self._outlet)
         for viewer in fresh:
             viewer.fresh = False
 
