@@ -151,7 +151,9 @@ class Points:
 
     def count(self, place: int) -> int:
         """Return how many points a metric has on its main line. `refresh` goes before."""
-        return int(self.digests()["count"][place])
+        if any(each.branches for each in self.segments()):
+            return int(self.digests()["count"][place])
+        return self._sealed_count(place) + self.waiting().count(place)  # to sum the tail up would take longer
 
     def greatest_step(self) -> int | None:
         """Return the greatest step of all main lines; None where there is no point."""
@@ -225,10 +227,13 @@ class Points:
         self.refresh()
         if any(each.branches for each in self.segments()):
             return None
-        counts = self.state.sealed.counts
-        count = int(counts[place]) if place < len(counts) else 0
-        stretch = Stretch(place, self._blocks.digests(place, count), self.waiting().of(place))
+        digests = self._blocks.digests(place, self._sealed_count(place))
+        stretch = Stretch(place, digests, self.waiting().of(place))
         return stretch if stretch.rises(window) else None
+
+    def _sealed_count(self, place: int) -> int:
+        counts = self.state.sealed.counts
+        return int(counts[place]) if place < len(counts) else 0
 
     def waiting(self) -> Groups:
         """Return the points that are not in blocks yet. `refresh` goes before.
@@ -241,8 +246,7 @@ class Points:
         return self._held[1]
 
     def _read_one(self, place: int, after: int, waiting: Groups) -> Columns:
-        sealed, newer = self.state.sealed, waiting.of(place)
-        count = int(sealed.counts[place]) if place < len(sealed.counts) else 0
+        sealed, newer, count = self.state.sealed, waiting.of(place), self._sealed_count(place)
         if not count or after >= sealed.cursor:
             return newer
         first = 0

@@ -93,11 +93,19 @@ class Groups:
 
     def of(self, metric: int) -> Columns:
         """Return the points of one metric."""
+        return self.points.take(self._span(metric))
+
+    def count(self, metric: int) -> int:
+        """Return how many points one metric has."""
+        span = self._span(metric)
+        return int(span.stop - span.start)
+
+    def _span(self, metric: int) -> slice:
         place = int(np.searchsorted(self.metrics, metric))
         if place == len(self.metrics) or self.metrics[place] != metric:
-            return Columns.of([])
-        ends = np.append(self.starts[1:], len(self.points))
-        return self.points.take(slice(self.starts[place], ends[place]))
+            return slice(0, 0)
+        last = place + 1 == len(self.metrics)
+        return slice(int(self.starts[place]), len(self.points) if last else int(self.starts[place + 1]))
 
 
 class Tail:
