@@ -65,8 +65,10 @@ bench: $(VENV)/.dev chromium  ## measure what Agnez costs a training, or BENCH="
 	@$(PAGE)
 	for each in $(BENCH); do echo "==== $$each"; $(BIN)/python -m bench.$$each $(ARGS) || exit 1; done
 
-bench-peers: $(VENV)/.dev  ## measure other trackers beside Agnez (half an hour), and renew docs/benchmarks.md
+bench-peers: $(VENV)/.dev chromium  ## measure other trackers beside Agnez (three quarters of an hour), and renew docs/benchmarks.md
+	@$(PAGE)
 	$(BIN)/python -m bench.peers $(ARGS)
+	$(BIN)/python -m bench.peers.browsers
 	$(BIN)/python -m bench.report
 
 constraints: $(VENV)/.dev $(BACKENDS:%=$(VENV)-%/.ready)  ## write the versions in use to constraints.txt

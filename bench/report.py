@@ -98,7 +98,7 @@ def texts(results: Path, pictures: Path) -> dict[str, str]:
     """Return the text for each marker, from those results that are there; draw the charts too."""
     found = {path.stem: path.read_text() for path in sorted(results.glob("*.md"))}
     makers: dict[str, Callable[[Any, Path], dict[str, str]]] = {"peers": of_peers, "kill": of_kills, "soak": of_soak}
-    makers |= {"processes": of_processes, "viewers": of_viewers}
+    makers |= {"processes": of_processes, "viewers": of_viewers, "browsers": of_browsers}
     for name, maker in makers.items():
         path = results / f"{name}.json"
         if path.exists():
@@ -346,6 +346,13 @@ def of_viewers(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:
     from bench.viewers import table as viewers_table
 
     return {"viewers": viewers_table(record)}
+
+
+def of_browsers(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:
+    """Return the table of bench/peers/browsers.py."""
+    from bench.peers.browsers import table as browsers_table
+
+    return {"browsers": browsers_table(record)}
 
 
 def of_soak(record: Mapping[str, Any], pictures: Path) -> dict[str, str]:

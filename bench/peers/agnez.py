@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from bench.peers.driver import LOSS, RUN, Log, Sizes, Tracker, drive, losses, warm
+
+STRETCH = 200_000
 
 
 class Agnez(Tracker):
@@ -22,6 +26,27 @@ class Agnez(Tracker):
 
         self._run = agnez.init("bench", name=run, dir=self.folder, server=None, open_browser=False)
         return self._run.log
+
+    def watched(self, run: str, port: int) -> Log:
+        """Start a run that shows itself, as it does by default."""
+        import agnez
+
+        self._run = agnez.init("bench", name=run, dir=self.folder, port=port, open_browser=False)
+        return self._run.log
+
+    def page(self, port: int) -> None:
+        """Serve the store."""
+        words = ["-m", "agnez", "server", "--dir", str(self.folder), "--port", str(port)]
+        os.execv(sys.executable, [sys.executable, *words])
+
+    def record(self, run: str, values: np.ndarray) -> None:
+        """Log in stretches, each written before the next: faster than the disk takes them, some would be dropped."""
+        log = self.begin(run)
+        for first in range(0, len(values), STRETCH):
+            for value in values[first : first + STRETCH].tolist():
+                log({LOSS: value})
+            self._run.flush(60)
+        self.finish()
 
     def finish(self) -> None:
         """Finish the run, which says what could not be kept."""

@@ -13,6 +13,7 @@ import argparse
 import json
 import mmap
 import os
+import random
 import sys
 import time
 from array import array
@@ -35,6 +36,9 @@ WARM = 100  # calls that are not counted,
 WARM_SECONDS = 1.0  # or what fits in here
 CALL_SECONDS = 4.0
 READ_SECONDS = 3.0
+CROWD = 50
+SLOW_CALLS = 600
+RATE_SECONDS = 3.0
 LISTED_METRICS = 50
 LISTED_STEPS = 10
 
@@ -81,6 +85,24 @@ class Tracker:
     def finish(self) -> None:
         """Return when all that was logged is where others can read it."""
         raise NotImplementedError
+
+    def record(self, run: str, values: np.ndarray) -> None:
+        """Record a whole run of the loss by the tracker's own calls; it may be handed arrays where it takes them."""
+        log = self.begin(run)
+        for value in values.tolist():
+            log({LOSS: value})
+        self.finish()
+
+    def settle(self) -> None:
+        """Return when what was recorded is where a page finds it; most trackers have nothing left to do."""
+
+    def page(self, port: int) -> None:
+        """Serve the tracker's page on 127.0.0.1 until killed."""
+        raise NotOfferedError("it has no page")
+
+    def watched(self, run: str, port: int) -> Log:
+        """Start a run that a page at that port shows."""
+        return self.begin(run)
 
     def read(self, run: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """Return steps and values of every point, in the order of their steps."""
@@ -264,6 +286,61 @@ def survivors(tracker: Tracker) -> dict[str, object]:
     return {"steps": steps.astype(int).tolist()}
 
 
+def record_crowd(tracker: Tracker, runs: int, points: int) -> dict[str, object]:
+    """Record many runs of one metric that lie over each other."""
+    begun = time.perf_counter()
+    for run in range(runs):
+        tracker.record(f"run-{run:02}", losses(points, seed=run) * (1 + run / runs))
+    tracker.settle()
+    return {"runs": runs, "points": points, "seconds": time.perf_counter() - begun}
+
+
+def measure_rate(tracker: Tracker, most: int) -> dict[str, object]:
+    """Find how fast a run is recorded: longer and longer ones, until one takes some seconds."""
+    points, took = 100, 0.0
+    while took < RATE_SECONDS and points * 10 <= most:
+        points *= 10
+        begun = time.perf_counter()
+        tracker.record(f"{WARM_RUN}-{points}", plain(points))
+        tracker.settle()
+        took = time.perf_counter() - begun
+    return {"points": points, "seconds": took}
+
+
+def record_deep(tracker: Tracker, points: int) -> dict[str, object]:
+    """Record one long run with a spike of one point."""
+    begun = time.perf_counter()
+    tracker.record(RUN, spiked(points))
+    tracker.settle()
+    return {"points": points, "seconds": time.perf_counter() - begun}
+
+
+def plain(points: int) -> np.ndarray:
+    """Return values that stay between 1 and 1.6."""
+    return 1 + np.arange(points) % 7 / 10
+
+
+def spiked(points: int) -> np.ndarray:
+    """Return the same with one that is 50."""
+    values = plain(points)
+    values[int(points * 0.654321)] = 50
+    return values
+
+
+def log_slowly(tracker: Tracker, port: int, journal: Path) -> dict[str, object]:
+    """Log the numbers 0, 1, 2 … about once a second until killed; a line of the journal is when each was logged."""
+    log = tracker.watched(RUN, port)
+    draw = random.Random(1)
+    with journal.open("w") as file:
+        for call in range(SLOW_CALLS):
+            began = time.time()
+            log({LOSS: float(call)})
+            file.write(f"{began!r}\n")
+            file.flush()
+            time.sleep(draw.uniform(0.7, 1.3))
+    return {"calls": SLOW_CALLS}
+
+
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -297,6 +374,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--metrics", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="of all sizes, for a quick try")
     parser.add_argument("--journal", type=Path)
+    parser.add_argument("--points", type=int, default=0, help="of each run that a page is to show")
+    parser.add_argument("--port", type=int, default=0, help="of the page's server")
     return parser.parse_args()
 
 
@@ -322,5 +401,10 @@ MEASURES: Mapping[str, Callable[[Tracker, Sizes, argparse.Namespace], dict[str, 
     "pace": lambda tracker, sizes, given: pace(tracker, given.journal, PACED),
     "survivors": lambda tracker, sizes, given: survivors(tracker),
     "serve": lambda tracker, sizes, given: tracker.serve(),
+    "page": lambda tracker, sizes, given: tracker.page(given.port),
+    "crowd": lambda tracker, sizes, given: record_crowd(tracker, CROWD, given.points),
+    "rate": lambda tracker, sizes, given: measure_rate(tracker, given.points),
+    "deep": lambda tracker, sizes, given: record_deep(tracker, given.points),
+    "slowly": lambda tracker, sizes, given: log_slowly(tracker, given.port, given.journal),
 }
 """What a driver can be asked for; each answers with what it found."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "wandb": ("wandb",),
     "mlflow": ("mlflow",),
     "aim": ("aim",),
-    "visdom": ("visdom",),
+    "visdom": ("visdom", "tornado<6.6"),  # its page names a file that newer ones refuse to look for
 }
 _OLD_BUILD = {"visdom"}  # its setup.py needs pkg_resources, which new editions of setuptools have no more
 _PATIENCE = 1200  # seconds that one installation may take
@@ -62,12 +63,13 @@ def _prepared(tracker: str, cache: Path) -> Environment:
     folder = cache / tracker
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / "versions.json"
-    if not stamp.exists():
+    names = [re.split(r"[<=>]", package)[0] for package in packages]
+    if not stamp.exists() or set(json.loads(stamp.read_text())) != set(names):
         try:
             _install(packages, folder, python, old_build=tracker in _OLD_BUILD)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             return Environment(tracker, python, {}, last_line(error))
-        stamp.write_text(_output(python, "-c", _VERSIONS, *packages))
+        stamp.write_text(_output(python, "-c", _VERSIONS, *names))
     return Environment(tracker, python, json.loads(stamp.read_text()))
 
 

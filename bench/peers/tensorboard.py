@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,11 +16,11 @@ class TensorBoard(Tracker):
 
     sizes = Sizes(ingest_one=200_000, ingest_many=100_000)
 
-    def begin(self, run: str) -> Log:
+    def begin(self, run: str, **settings: object) -> Log:
         """Start an event file."""
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(str(self.folder / run))
+        self._writer = SummaryWriter(str(self.folder / run), **settings)
         add_scalar = self._writer.add_scalar
         step = -1
 
@@ -33,6 +35,15 @@ class TensorBoard(Tracker):
     def finish(self) -> None:
         """Close the event file."""
         self._writer.close()
+
+    def watched(self, run: str, port: int) -> Log:
+        """Start an event file that is written out each second: by default that is each 120."""
+        return self.begin(run, flush_secs=1)
+
+    def page(self, port: int) -> None:
+        """Serve the folder, and look for news each second: by default that is each five."""
+        words = ["-m", "tensorboard.main", "--logdir", str(self.folder), "--host", "127.0.0.1", "--port", str(port)]
+        os.execv(sys.executable, [sys.executable, *words, "--reload_interval", "1"])
 
     def read(self, run: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """Read every point of the run."""

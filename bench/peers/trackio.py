@@ -27,6 +27,13 @@ class Trackio(Tracker):
         """Finish the run."""
         self._run.finish()
 
+    def page(self, port: int) -> None:
+        """Show the folder's projects."""
+        os.environ["TRACKIO_DIR"] = str(self.folder)
+        import trackio
+
+        trackio.show(open_browser=False, host="127.0.0.1", server_port=port, share=False, block_thread=True)
+
     def read(self, run: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """Ask what `trackio get metric` asks."""
         rows = self._storage().get_metric_values("bench", run, metric)

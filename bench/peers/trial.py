@@ -49,10 +49,12 @@ class Trial:
         self._patience = patience
         self._scale = scale
 
-    def measure(self, what: str, folder: str, *, metrics: int = 1, patience: float | None = None) -> Found:
+    def measure(
+        self, what: str, folder: str, *, metrics: int = 1, patience: float | None = None, **options: object
+    ) -> Found:
         """Take a measure in a process of its own; one that fails or takes too long answers with an `error`."""
         patience = patience or self._patience
-        command = self._command(what, folder, metrics, None)
+        command = self._command(what, folder, metrics=metrics, **options)
         process = self._started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             answer, said = process.communicate(timeout=patience)
@@ -68,7 +70,7 @@ class Trial:
     def kill(self, folder: str, after: float, *, settle: float = SETTLE_SECONDS) -> Found:
         """Kill a process that logs, some seconds after its first half second, and tell what survived."""
         journal = self._home / f"{folder}.journal"
-        process = self._started(self._command("pace", folder, 1, journal), stderr=subprocess.PIPE)
+        process = self._started(self._command("pace", folder, journal=journal), stderr=subprocess.PIPE)
         try:
             if not _goes(journal, process, self._patience):
                 end(process)
@@ -90,22 +92,27 @@ class Trial:
         if not self._peer.served:
             yield
             return
-        process = self._started(
-            self._command("serve", folder, 1, None), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
+        with self.running("serve", folder):
             yield
+
+    @contextmanager
+    def running(self, what: str, folder: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+        """Have the driver do something that goes on until it is killed."""
+        command = self._command(what, folder, **options)
+        process = self._started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield process
         finally:
             end(process)
             process.wait()
 
-    def _command(self, what: str, folder: str, metrics: int, journal: Path | None) -> list[str]:
+    def _command(self, what: str, folder: str, *, metrics: int = 1, **options: object) -> list[str]:
         place = self._home / folder
         place.mkdir(parents=True, exist_ok=True)
         module = f"bench.peers.{self._peer.driver}"
         command = [str(self._python), "-m", module, what, "--tracker", self._peer.tracker, "--folder", str(place)]
         command += ["--metrics", str(metrics), "--scale", str(self._scale)]
-        return [*command, "--journal", str(journal)] if journal else command
+        return command + [word for name, value in options.items() for word in (f"--{name}", str(value))]
 
     def _started(self, command: list[str], **streams: int) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")}

@@ -6,10 +6,13 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from bench.peers.driver import Log, Sizes, Tracker, drive
+from bench.peers.driver import LOSS, Log, Sizes, Tracker, drive
+
+SHOWN = "main"  # the environment that the page opens with
 
 
 class Visdom(Tracker):
@@ -17,15 +20,38 @@ class Visdom(Tracker):
 
     sizes = Sizes(calls=2000, ingest_one=1000, ingest_many=2000)
 
-    def serve(self) -> None:
-        """Serve on a free port. The scripts of its page, which it would download, are left out."""
-        from visdom.server.run_server import start_server
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._recorded: dict[str, np.ndarray] = {}
 
+    def serve(self) -> None:
+        """Serve on a free port."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        self.page(port)
+
+    def page(self, port: int) -> None:
+        """Serve what is in the folder. The scripts of the page, which it would download, are not looked for."""
+        from visdom.server.run_server import start_server
+
         (self.folder / "port").write_text(str(port))
-        start_server(port=port, base_url="", bind_local=True, env_path=str(self.folder))
+        start_server(port=port, base_url="", bind_local=True, env_path=str(self.folder), eager_data_loading=True)
+
+    def record(self, run: str, values: np.ndarray) -> None:
+        """Gather the runs: they are handed over as the lines of a window, in one call, as appending slows down."""
+        self._recorded[run] = values
+
+    def settle(self) -> None:
+        """Draw the lines, and save what the page shows."""
+        client, lines = self._client(SHOWN), np.column_stack(list(self._recorded.values()))
+        client.line(X=np.arange(len(lines)), Y=lines, win=LOSS, env=SHOWN, opts={"legend": list(self._recorded)})
+        client.save([SHOWN])
+        self._recorded = {}
+
+    def watched(self, run: str, port: int) -> Log:
+        """Append to the window that the page shows first."""
+        return self.begin(SHOWN)
 
     def begin(self, run: str) -> Log:
         """Use an environment of the server's as a run."""
