@@ -3,8 +3,9 @@
     python -m bench.viewers [--seconds 20] [--viewers 1000]
 
 `agnez server` has a thousand viewers: first clients of the `values` service, who hear of every patch of a cell of 1 kB,
-then pages that watch a run; 10 updates a second of either. Then a training of a loop in Python serves 20 viewers at 10
-updates a second, and 50 at 5, half of them pages: how much slower the loop is than with none, in turns.
+then pages that watch a run which another process writes; 10 updates a second of either. Then a training of a loop in
+Python serves 20 viewers at 10 updates a second, and 50 at 5, half of them pages: how much slower the loop is than with
+none, in turns. Pages are told as often as clients there, but for the last row: it is 20 viewers as they are by default.
 
 Viewers are websockets of one process, which reads their frames and the time at which each update was made, so its
 own share of the processor is in the times. All is on 127.0.0.1. Ends with 1 where anything was missing.
@@ -52,17 +53,14 @@ def main() -> None:
         print(json.dumps(Crowd(arguments).run()), flush=True)
         return
     if arguments.loop:
-        loop(Path(arguments.loop))
-        return
-    if arguments.serve:
-        serve(Path(arguments.serve), arguments.port)
+        loop(Path(arguments.loop), arguments.rate)
         return
     found = {
         "standalone": [
             standalone(arguments.viewers, 0, arguments.seconds),
             standalone(0, arguments.viewers, arguments.seconds),
         ],
-        "embedded": [embedded(count, rate, arguments) for count, rate in ((20, 10.0), (50, 5.0))],
+        "embedded": [embedded(*each, arguments) for each in ((20, 10.0, True), (50, 5.0, True), (20, 10.0, False))],
     }
     print(table(found))
     record.write(arguments.out, found)
@@ -97,7 +95,7 @@ class _server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "bench.viewers", "--serve", str(folder), "--port", str(self._port)]
+        command = [sys.executable, "-m", "agnez", "server", "--dir", str(folder), "--port", str(self._port)]
         self._process = subprocess.Popen(command, cwd=record.ROOT, stdout=subprocess.DEVNULL)
 
     def __enter__(self) -> tuple[subprocess.Popen[bytes], str]:
@@ -113,21 +111,6 @@ class _server:
     def __exit__(self, *failure: object) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def serve(folder: Path, port: int) -> None:
-    """Be `agnez server`, but one that tells pages as often where the processor is scarce, as it is beside a crowd."""
-    from agnez.server import follower, ports, standalone
-    from agnez.server.embed import Serving
-    from agnez.store import Store
-
-    follower.SCARCE_SECONDS = follower.TICK_SECONDS
-    standalone.allow_many_connections()
-    listener = ports.listen(port)
-    assert listener is not None
-    serving = Serving(Store(folder), listener, engine=standalone.pick_engine())
-    serving.start()
-    serving.wait()
 
 
 class _Points:
@@ -155,11 +138,14 @@ class _Points:
 # --- a server inside a training --------------------------------------------------------------------------------------
 
 
-def embedded(count: int, rate: float, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return by how much viewers slow a loop, the median of pairs of windows with and without them."""
+def embedded(count: int, rate: float, held: bool, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return by how much viewers slow a loop, the median of pairs of windows with and without them.
+
+    `held` has pages told at that rate, too, however scarce processor time is.
+    """
     window, slower, crowds = max(arguments.seconds / 4, 2.0), [], []
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "bench.viewers", "--loop", folder]
+        command = [sys.executable, "-m", "bench.viewers", "--loop", folder, "--rate", str(rate if held else 0)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         training = subprocess.Popen(command, cwd=record.ROOT, **pipes)
         url, run = training.stdout.readline().split()
@@ -175,12 +161,21 @@ def embedded(count: int, rate: float, arguments: argparse.Namespace) -> dict[str
         training.communicate(input="\n")
     whole = crowds[0] | {"missing": sum(each["missing"] for each in crowds)}
     whole |= {key: median(each[key] for each in crowds) for key in ("p50", "p99", "most", "page_rate")}
-    return {"viewers": count, "rate": rate, "slower": sorted(slower), "crowd": whole}
+    return {"viewers": count, "rate": rate, "held": held, "slower": sorted(slower), "crowd": whole}
 
 
-def loop(folder: Path) -> None:
-    """Train: log ten metrics each step of a millisecond of Python; tell the steps a second of each window asked for."""
+def loop(folder: Path, rate: float) -> None:
+    """Train: log ten metrics each step of a millisecond of Python; tell the steps a second of each window asked for.
+
+    At a `rate` above 0 the run is written and pages are told so often, and not as rarely as scarce time has it.
+    """
     import agnez
+    from agnez import recorder
+    from agnez.server import follower
+
+    if rate:
+        follower.TICK_SECONDS = follower.SCARCE_SECONDS = 1 / rate
+        recorder.COMMIT_SECONDS = (1 / rate, 1 / rate)
 
     run = agnez.init("bench", dir=folder, open_browser=False)
     print(urlsplit(run.url).netloc, run.id, flush=True)
@@ -400,6 +395,7 @@ def table(found: dict[str, Any]) -> str:
     for each in found["embedded"]:
         crowd, slower = each["crowd"], ", ".join(f"{value:+.1%}" for value in each["slower"])
         who = f"{each['viewers']} viewers, {each['rate']:.0f} patches/s; pages hear {crowd['page_rate']:.1f} times/s"
+        who += "" if each["held"] else ", the default where time is scarce"
         ages = f"{crowd['p50']:.0f} ms, {crowd['p99']:.0f} ms"
         lines.append(f"| {who} | {median(each['slower']):+.1%} ({slower}) | {crowd['missing']} | {ages} |")
     return "\n".join(lines)
@@ -429,9 +425,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=record.RESULTS / "viewers.json")
-    for name in ("--crowd", "--loop", "--run", "--serve"):
+    for name in ("--crowd", "--loop", "--run"):
         parser.add_argument(name, help=argparse.SUPPRESS)
-    for name in ("--clients", "--pages", "--port"):
+    for name in ("--clients", "--pages"):
         parser.add_argument(name, type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, default=RATE, help=argparse.SUPPRESS)
     return parser.parse_args()
