@@ -9,6 +9,7 @@ from agnez.errors import NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
 from agnez.server import orders
+from agnez.server.findings import Findings
 from agnez.server.posted import Posted
 from agnez.server.service import Method, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Store
@@ -16,7 +17,7 @@ from agnez.store.catalog import project_record
 from agnez.store.life import posted as posted_info
 from agnez.store.life import seen
 from agnez.store.reader import RunReader
-from agnez.wire import finding_record, lazy_run_record, run_record, whole_run_record
+from agnez.wire import lazy_run_record, run_record, whole_run_record
 
 
 class Records:
@@ -132,19 +133,10 @@ def projects(store: Store, pagination: Pagination | None = None) -> Records:
 
 def findings(store: Store, pagination: Pagination | None = None) -> Records:
     """Serve what the diagnosis found, in one run where the query names it."""
-    return Records(lambda query: _findings(store, query.pinned.get("run")), pagination)
+    found = Findings(store)
+    return Records(lambda query: found.of(query.pinned.get("run")), pagination)
 
 
 def _projects(store: Store) -> Iterable[Record]:
     with store.catalog() as catalog:
         return map(project_record, catalog.projects())
-
-
-def _findings(store: Store, run: str | None) -> Iterable[Record]:
-    for id in [run] if run is not None else [info.id for info in store.runs()]:
-        try:
-            with store.open_run(id) as file:
-                found = file.findings()
-        except NotFoundError:
-            continue
-        yield from (finding_record(finding) for finding in found)

@@ -128,6 +128,25 @@ def test_findings_of_a_run(server: Served, store: Store) -> None:
     assert server.call("GET", f"/findings/{found[0]['_id']}").json() == found[0]
 
 
+def test_findings_of_runs_that_rest_are_read_once_and_new_ones_are_found(server: Served, store: Store) -> None:
+    runs = [add_run(store, name) for name in ("first", "second", "damaged")]
+    files = [store.run_path(run) for run in runs]
+    for run, file in zip(runs, files, strict=True):
+        with store.open_run(run) as opened, opened.transaction():
+            opened.write_findings([Finding(run, "non-finite", "error", "NaN.", "Lower it.", "loss", 3, 5)])
+        os.utime(file, (1, 1))
+    files[2].write_bytes(b"nonsense")
+    for _ in range(2):
+        assert {each["run"] for each in server.call("GET", "/findings").json()} == set(runs[:2])
+        files[0].write_bytes(bytes(files[0].stat().st_size))  # nobody looks into it any more
+        os.utime(files[0], (1, 1))
+    with store.open_run(runs[1]) as opened, opened.transaction():
+        opened.write_findings([])
+    assert {each["run"] for each in server.call("GET", "/findings").json()} == {runs[0]}
+    store.trash(runs[1])
+    assert {each["run"] for each in server.call("GET", "/findings").json()} == {runs[0]}
+
+
 def test_about_tells_who_serves(server: Served, store: Store) -> None:
     server.app.viewers = lambda: 3
     assert server.call("GET", "/about").json() == {
