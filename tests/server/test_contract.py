@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser
-from serving import Served, add_run
+from serving import Served, add_run, served
 
 from agnez.server.app import create_app
 from agnez.server.reach import Reach
@@ -62,12 +64,67 @@ def test_every_address_is_in_the_document_or_is_internal(store: Store, tmp_path:
     assert told - served == set()
 
 
-def test_a_server_that_asks_for_a_token_says_so_of_each_operation(store: Store) -> None:
-    app = create_app(store, reach=Reach(tokens=Tokens("c" * 16, "r" * 16, salt="s")))
-    answer = app.flask.test_client().get("/openapi.json", base_url="http://localhost").json
-    assert answer is not None
-    assert answer["security"] == [{"token": []}]
-    assert all("401" in each["responses"] for methods in answer["paths"].values() for each in methods.values())
+FULL, READS = "c" * 16, "r" * 16
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+STRANGERS = [
+    pytest.param({}, 401, id="who shows no token"),
+    pytest.param(bearer("w" * 16), 401, id="who shows a wrong one"),
+    pytest.param(bearer(READS), 403, id="who may only read"),
+    pytest.param(bearer(FULL) | {"Host": "evil.example"}, 403, id="a name that was rebound"),
+    pytest.param(bearer(FULL) | {"Origin": "https://evil.example"}, 403, id="a page from elsewhere"),
+    pytest.param(bearer(FULL) | {"Sec-Fetch-Site": "cross-site"}, 403, id="a page of another site"),
+]
+
+
+@pytest.mark.parametrize(("headers", "code"), STRANGERS)
+def test_whom_the_door_refuses_is_told_so_as_the_document_has_it(
+    store: Store, headers: dict[str, str], code: int
+) -> None:
+    with served(create_app(store, reach=Reach(tokens=Tokens(FULL, READS, salt="s")))) as locked:
+        document = locked.call("GET", "/openapi.json", headers=bearer(FULL)).json()
+        assert document["security"] == [{"token": []}]
+        for path, methods in document["paths"].items():
+            for method in methods:
+                refused = locked.call(method.upper(), path.replace("{", "").replace("}", ""), headers=headers)
+                if refused.status_code < 400 or refused.status_code in (400, 404):
+                    assert method == "get" and code == 403, "that it may read does nobody harm"
+                    continue
+                assert refused.status_code in ((401, 429) if code == 401 else (403,)), (method, path)
+                assert_told(document, methods[method], refused)
+
+
+def test_who_guesses_is_told_to_wait_as_the_document_has_it(store: Store) -> None:
+    with served(create_app(store, reach=Reach(tokens=Tokens(FULL, READS, salt="s")))) as locked:
+        document = locked.call("GET", "/openapi.json", headers=bearer(FULL)).json()
+        for methods in document["paths"].values():
+            assert all({"401", "403", "429"} <= each["responses"].keys() for each in methods.values())
+        refused = [locked.call("GET", "/values", headers=bearer("w" * 16)) for _ in range(20)]
+        assert refused[-1].status_code == 429
+        assert_told(document, document["paths"]["/values"]["get"], refused[-1])
+
+
+def test_a_server_that_asks_for_no_token_promises_none_of_its_refusals(server: Served) -> None:
+    document = server.call("GET", "/openapi.json").json()
+    each = [operation["responses"].keys() for methods in document["paths"].values() for operation in methods.values()]
+    assert "security" not in document and not any({"401", "429"} & codes for codes in each)
+    assert all("403" in codes for codes in each)
+
+
+def assert_told(document: dict[str, Any], operation: dict[str, Any], answer: requests.Response) -> None:
+    """Check that an answer is one that the document has: its body, and the headers that say what to do."""
+    name = operation["responses"][str(answer.status_code)]["$ref"].rpartition("/")[2]
+    told = document["components"]["responses"][name]
+    exact = told["content"]["application/json"]["schema"]["allOf"][1]["properties"]
+    error = answer.json()
+    assert {field: {"const": error[field]} for field in exact} == exact and error["message"]
+    assert answer.headers["Content-Type"].startswith("application/json")
+    for header in ("WWW-Authenticate", "Retry-After"):
+        assert (header in answer.headers) == (header in told.get("headers", {})), (header, answer.status_code)
 
 
 def test_the_page_shows_each_operation_and_record_and_needs_no_script(server: Served, browser: Browser) -> None:

@@ -35,6 +35,12 @@ _WHY: Mapping[int, str] = {
     503: "The store does not answer: a full disk, or a file that is held for too long.",
 }
 
+_HEADERS: Mapping[int, tuple[str, str]] = {
+    401: ("WWW-Authenticate", "How a token is shown."),
+    405: ("Allow", "The methods of this address."),
+    429: ("Retry-After", "Seconds to wait."),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -99,8 +105,9 @@ def _refusal(code: int, why: str) -> Json:
     exact: Json = {"properties": {each: {"const": example[each]} for each in ("name", "code", "className")}}
     schema: Json = {"allOf": [{"$ref": "#/components/schemas/Error"}, exact]}
     said: dict[str, Json] = {"description": why, "content": {JSON: {"schema": schema, "example": example}}}
-    if code == 405:
-        said["headers"] = {"Allow": {"schema": {"type": "string"}, "description": "The methods of this address."}}
+    if code in _HEADERS:
+        name, says = _HEADERS[code]
+        said["headers"] = {name: {"schema": {"type": "string"}, "description": says}}
     return said
 
 
