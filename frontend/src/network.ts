@@ -134,6 +134,11 @@ export class RequestError extends Error {
   }
 }
 
+/** Tell whether the server refused a change because this page came by a link that may only look. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof RequestError && error.status === 403;
+}
+
 async function get(address: string, signal?: AbortSignal): Promise<Response> {
   const headers = { Accept: "application/json, application/octet-stream" };
   const response = await fetch(address, { headers, signal: signal ?? null });

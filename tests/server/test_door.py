@@ -11,7 +11,7 @@ import pytest
 import requests
 import socketio
 from playwright.sync_api import Browser
-from serving import Client, Served, both_engines, served_by, standing
+from serving import Client, Served, add_run, both_engines, served_by, standing
 from websocket import create_connection
 
 from agnez.record import Json
@@ -235,6 +235,28 @@ def test_the_page_opens_by_the_link_alone_and_lives(
     figure = page.frame_locator("[data-testid=figure]")
     assert figure.locator("#drawn").text_content(timeout=20_000) == "d3 5"
     assert page.evaluate("document.cookie") == ""
+    context.close()
+
+
+def test_a_page_that_may_only_look_says_so_calmly_and_changes_nothing(
+    locked: Served, store: Store, browser: Browser
+) -> None:
+    run = add_run(store)
+    for number, name in enumerate(("first", "second")):
+        record = {"_id": f"{run}.{name}", "run": run, "type": "chart", "name": name, "metrics": ["loss"], "pos": number}
+        locked.call("POST", "/values", record, headers=bearer(FULL))
+    before = locked.call("GET", "/values", headers=bearer(FULL)).json()
+    context = browser.new_context()
+    page, errors = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{locked.url}/?token={READS}")
+    page.locator("[data-name=first]").get_by_test_id("cell-menu").click()
+    page.get_by_test_id("cell-later").click()
+    notice = page.get_by_text("You may only look here")
+    notice.wait_for()
+    order = page.locator("[data-testid=cell]").evaluate_all("all => all.map(each => each.dataset.name)")
+    assert order == ["second", "first"], "it is moved for who looks"
+    assert errors == [] and locked.call("GET", "/values", headers=bearer(FULL)).json() == before
     context.close()
 
 

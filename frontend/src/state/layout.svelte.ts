@@ -5,7 +5,7 @@
  * take over. Its revision counts the changes: a cell that has not heard of the newest one stands as the project says.
  */
 
-import { patchCell, readLayout, writeLayout } from "../network";
+import { isForbidden, patchCell, readLayout, writeLayout } from "../network";
 import type { Cell, Spot } from "../wire";
 import { MOST_COLUMNS, swapped, type Sized } from "./places";
 import { search as read } from "./search";
@@ -40,10 +40,10 @@ export class Layout {
   readonly #session: Session;
   readonly #view: View;
   #project = $state.raw<ProjectLayout>(NO_LAYOUT);
-  #of: string | null | undefined = undefined;
+  #of: string | null = null;
   #writing: Promise<void> = Promise.resolve();
   /** Whether it is known how the project's cells stand. */
-  ready = $state(false);
+  ready = $state(true);
   /** The size that a cell is being given. */
   trying = $state.raw<{ readonly id: string; readonly rows: number; readonly columns: number } | null>(null);
   /** The cell that is being moved, and where it would go: onto another one, or to a place by its `pos`. */
@@ -95,8 +95,8 @@ export class Layout {
     if (project === this.#of) return;
     this.#of = project;
     this.#project = NO_LAYOUT;
-    this.ready = project === null;
     if (project === null) return;
+    this.ready = false;
     const layout = await readLayout(project).catch(() => null);
     if (project !== this.#of) return;
     this.#project = layout ?? NO_LAYOUT;
@@ -154,7 +154,7 @@ export class Layout {
   /** Show the change at once, and keep it: with the cells, and for those of runs to come. */
   #write(changes: readonly Change[]): void {
     const revision = this.#project.revision + 1;
-    const project = this.#of ?? null;
+    const project = this.#of;
     const fields = changes.map(({ id, spot }) => ({ id, spot: project === null ? spot : { ...spot, layout: revision } }));
     for (const { id, spot } of fields) {
       const cell = this.#session.cells.get(id);
@@ -167,8 +167,9 @@ export class Layout {
       try {
         if (project !== null) await this.#writeProject(project, revision, spots);
         await Promise.all(fields.map(({ id, spot }) => patchCell(id, spot)));
-      } catch {
-        this.#session.notice = "The server did not take this change of the layout: it lasts until the page is reloaded.";
+      } catch (error) {
+        const why = isForbidden(error) ? "You may only look here" : "The server did not take this change of the layout";
+        this.#session.notice = `${why}: how the cells stand now lasts until the page is reloaded.`;
       }
     });
   }
