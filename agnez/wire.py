@@ -52,7 +52,21 @@ def read_number(value: Json) -> float:
         return _WORDS[value]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    raise BadValueError(f"{value!r} is no number")
+    raise BadValueError(f"{quoted(value)} is no number")
+
+
+def quoted(value: Json) -> str:
+    """Return a value as an error quotes it: short, and of arrays and objects just that they are such.
+
+    >>> quoted(None), quoted(True), quoted("3"), quoted([[[]]])
+    ('null', 'true', "'3'", 'an array')
+    """
+    if isinstance(value, list | tuple | Mapping):  # they may be deep, and as long as a body
+        return "an object" if isinstance(value, Mapping) else "an array"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    text = repr(value[:60] if isinstance(value, str) else value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 class Told(dict[str, "Json"]):

@@ -9,13 +9,14 @@ from typing import Any
 
 import socketio
 from engineio.payload import Payload
-from socketio.packet import EVENT, Packet
+from socketio.packet import BINARY_EVENT, EVENT, Packet
 
 from agnez import query
 from agnez.errors import BadValueError, NotFoundError
 from agnez.record import Json
 from agnez.server.door import READS_ONLY, admit_socket, may_change
 from agnez.server.engine import Engine
+from agnez.server.rest import LARGEST_BODY
 from agnez.server.service import (
     METHODS,
     Announce,
@@ -25,6 +26,7 @@ from agnez.server.service import (
     Service,
     Services,
     error_object,
+    error_of,
     perform,
 )
 from agnez.server.tokens import Tokens
@@ -34,8 +36,13 @@ from agnez.wire import Told, dump
 _PACKETS_OF_A_POST = 10_000
 _ATTACHMENTS = 16
 _READING: tuple[Method, ...] = ("find", "get")
-_UNREADABLE = "\0unreadable"
-"""The event that a packet stands for whose arguments are no array of JSON: so that a call of it has its ack."""
+_UNREADABLE, _TOO_LARGE = "\0unreadable", "\0too large"
+"""The events that a packet stands for whose arguments are no array of JSON, or too much: so that a call has its ack."""
+
+_REFUSALS: Mapping[str, dict[str, Json]] = {
+    _UNREADABLE: error_object(BadValueError("The arguments are not JSON")),
+    _TOO_LARGE: error_of(413, f"A call may bring {LARGEST_BODY} bytes, its attachments included"),
+}
 
 _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
     "find": ("query",),
@@ -47,16 +54,19 @@ _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
 }
 
 
-def install(server: socketio.Server, services: Services, engine: Engine, tokens: Tokens | None = None) -> None:
+def install(
+    server: socketio.Server, services: Services, engine: Engine, viewers: Viewers, tokens: Tokens | None = None
+) -> None:
     """Answer the six methods of each service on the namespace `/`; where there are `tokens`, to those who show one."""
     # The official client sends all that it has in one go, and past 16 packets python-engineio hangs up. It reads this
     # from the class.
     Payload.max_decode_packets = max(Payload.max_decode_packets, _PACKETS_OF_A_POST)
     server.packet_class = _Packet
     for method in METHODS:
-        server.on(method, partial(_answer, server, engine, services, method), namespace="/")
+        server.on(method, partial(_answer, server, engine, viewers, services, method), namespace="/")
     server.on("connect", lambda _, environ, auth=None: admit_socket(tokens, environ, auth), namespace="/")
-    server.on(_UNREADABLE, lambda *_: error_object(BadValueError("The arguments are not JSON")), namespace="/")
+    for event in _REFUSALS:
+        server.on(event, partial(_refuse, event), namespace="/")
 
 
 def announcer(viewers: Viewers) -> Announce:
@@ -88,15 +98,28 @@ class _Packet(Packet):  # type: ignore[misc]  # python-socketio has no types
     """Read a packet, and let none fill our memory with attachments, which no service of ours takes."""
 
     json = _Reader
+    _size = 0
 
     def decode(self, encoded_packet: str) -> int:
         """Read the text of a packet, and return how many attachments follow."""
         count: int = super().decode(encoded_packet)
         if count > _ATTACHMENTS:
             raise ValueError("too many attachments")
+        self._size = len(encoded_packet)
         if self.packet_type == EVENT:
             self.data: object = _event(self.data)
         return count
+
+    def add_attachment(self, attachment: bytes) -> bool:
+        """Take an attachment, or forget all of a packet that brings too much; tell whether it was the last."""
+        self._size += len(attachment)
+        too_large = self._size > LARGEST_BODY
+        if too_large:
+            self.attachments: list[bytes] = [b""] * len(self.attachments)
+        last = bool(super().add_attachment(b"" if too_large else attachment))
+        if last and too_large and self.packet_type == BINARY_EVENT:
+            self.data = [_TOO_LARGE]
+        return last
 
     @classmethod
     def data_is_binary(cls, data: object) -> bool:
@@ -116,10 +139,21 @@ def _event(data: object) -> object:
     return data if isinstance(data, list) and data and isinstance(data[0], str) else [_UNREADABLE]
 
 
+def _refuse(event: str, *_: object) -> Json:
+    return _REFUSALS[event]
+
+
 def _answer(
-    server: socketio.Server, engine: Engine, services: Services, method: Method, sid: str, *arguments: Json
+    server: socketio.Server,
+    engine: Engine,
+    viewers: Viewers,
+    services: Services,
+    method: Method,
+    sid: str,
+    *arguments: Json,
 ) -> tuple[None, Json] | Json:
     """Do a call, if this client may, and return what its ack bears: nothing and the result, or the error."""
+    viewers.drop_if_stuck(server.manager.eio_sid_from_sid(sid, "/"))  # it asks and asks, and reads no answer
     if method not in _READING and not may_change(server.get_environ(sid) or {}):
         return error_object(ForbiddenError(READS_ONLY))
     return engine.offload(lambda: _handle(services, method, *arguments))

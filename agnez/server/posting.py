@@ -164,7 +164,7 @@ def _refuse(refused: list[Refusal], refusal: Refusal) -> None:
 
 def _read_object(given: Json) -> tuple[int, int, dict[str, float]]:
     if not isinstance(given, Mapping):
-        raise BadValueError(f"{_quoted(given)} is no point: give an object such as {{'step': 3, 'loss': 0.5}}")
+        raise BadValueError(f"{wire.quoted(given)} is no point: give an object such as {{'step': 3, 'loss': 0.5}}")
     step = read_step(given["step"]) if "step" in given else _NONE
     time = read_time(given["time"]) if "time" in given else _NONE
     numbers: dict[str, float] = {}
@@ -205,7 +205,8 @@ def _value(name: str, value: Json) -> float:
         return math.inf if isinstance(value, int) and value > 0 else -math.inf
     except BadValueError:
         raise BadValueError(
-            f"{name}: {_quoted(value)} is no number; what JSON cannot say is written 'NaN', 'Infinity' and '-Infinity'"
+            f"{name}: {wire.quoted(value)} is no number; what JSON cannot say is written 'NaN', 'Infinity' and "
+            "'-Infinity'"
         ) from None
 
 
@@ -218,7 +219,7 @@ def read_step(given: Json) -> int:
     if isinstance(given, float) and given.is_integer():  # some languages know no other numbers
         given = int(given)
     if isinstance(given, bool) or not isinstance(given, int) or given not in _STEPS:
-        raise BadValueError(f"step: {_quoted(given)} is no whole number between -2**62 and 2**62")
+        raise BadValueError(f"step: {wire.quoted(given)} is no whole number between -2**62 and 2**62")
     return given
 
 
@@ -229,13 +230,8 @@ def read_time(given: Json) -> int:
         BadValueError: it is none.
     """
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LATEST:
-        raise BadValueError(f"time: {_quoted(given)} is no time; give seconds since 1970")
+        raise BadValueError(f"time: {wire.quoted(given)} is no time; give seconds since 1970")
     return round(given * 1e6)
-
-
-def _quoted(given: Json) -> str:
-    text = "null" if given is None else str(given).lower() if isinstance(given, bool) else repr(given)
-    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------

@@ -19,17 +19,21 @@ from urllib.parse import quote
 
 import pytest
 import requests
+import werkzeug
+from engineio.socket import Socket as EngineSocket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import alive, both_engines, served_by_hub
+from socketio.packet import Packet
 from websocket import WebSocketException, create_connection
 
 from agnez.record import RunInfo
-from agnez.server import handler
+from agnez.server import feathers, handler
 from agnez.server.app import Application, create_app
 from agnez.server.handler import Handler
 from agnez.server.service import METHODS
 from agnez.server.threads import Server
+from agnez.server.websocket import WebSocket
 from agnez.store import Store
 
 pytestmark = [
@@ -96,10 +100,10 @@ class Talk:
             self.wire.send("3")
         return str(packet)
 
-    def send(self, arguments: str, *attachments: bytes) -> int:
-        """Send a call with arguments as they are written, and return its number."""
+    def send(self, arguments: str, *attachments: bytes, count: int = 0) -> int:
+        """Send a call with arguments as they are written, and return its number; `count` attachments are announced."""
         self.next += 1
-        kind = f"5{len(attachments)}-" if attachments else "2"
+        kind = f"5{count or len(attachments)}-" if attachments else "2"
         self.wire.send(f"4{kind}{self.next}{arguments}")
         for each in attachments:
             self.wire.send_binary(each)
@@ -135,6 +139,22 @@ def door(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door
             talk.call(["find", "values"])
         yield door
         until(lambda: threading.active_count() <= before, lambda: str(threading.enumerate()))
+        # Those who took part are all gone, and what they sent with them, whatever the tests of this file have sent.
+        until(lambda: not left(door), lambda: str(left(door)))
+
+
+def left(door: Door) -> list[str]:
+    """Return what there still is of clients, of their connections, their packets and their requests."""
+    gc.collect()
+    server = door.app.socketio.server
+    held = [server.eio.sockets, server.environ, server._binary_packet, list(server.manager.get_participants("/", None))]
+    kinds = (EngineSocket, WebSocket, Packet, Handler, werkzeug.Request)
+    found = [each for each in gc.get_objects() if isinstance(each, kinds)]
+    sockets = [each for each in found if isinstance(each, EngineSocket)]
+    watched = [each for each in sockets if each.server is server.eio][:1]  # python-engineio's watch looked at it last
+    others = [each for each in sockets if each.server is not server.eio]  # of a server that another test had
+    rest = [type(each).__name__ for each in found if each not in watched and each not in others]
+    return [*map(str, filter(None, held)), *rest]
 
 
 @contextmanager
@@ -422,6 +442,21 @@ def test_a_call_that_is_hardly_one_is_acked_once(door: Door, arguments: str, att
         [(number, body), (then, _)] = talk.acks(last)
     assert (number, then) == (sent, last)
     assert len(body) == 1 and 400 <= body[0]["code"] < 500
+
+
+def test_attachments_are_bounded_together_and_their_call_is_acked(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feathers, "LARGEST_BODY", 200_000)
+    places = ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in range(8))
+    with Talk(door) as talk:
+        for size, code in ((20_000, 400), (30_000, 413)):
+            sent = talk.send(f'["create","values",{{"a":[{places}]}}]', *[bytes(size)] * 7, count=8)
+            until(lambda: door.app.socketio.server._binary_packet)
+            (held,) = door.app.socketio.server._binary_packet.values()
+            until(lambda held=held: len(held.attachments) == 7)  # type: ignore[misc]
+            assert sum(map(len, held.attachments)) <= 200_000
+            talk.wire.send_binary(bytes(size))
+            [(number, body)] = talk.acks(sent)
+            assert (number, len(body), body[0]["code"]) == (sent, 1, code)
 
 
 def test_a_session_that_ended_is_a_bad_request(door: Door) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from serving import Listener, Served, add_run, both_engines, standing
-from websocket import WebSocket, create_connection
+from websocket import WebSocket, WebSocketException, create_connection
 
 from agnez.record import Batch, Point
+from agnez.server import viewers
 from agnez.store import Store
 
 engine = both_engines
@@ -58,6 +61,21 @@ def test_viewers_that_stall_cost_the_others_nothing(
     for wire in stalled:
         wire.shutdown()
     page.wire.shutdown()
+
+
+def test_who_asks_and_asks_and_never_reads_is_let_go(
+    server: Served, listen: Callable[..., Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewers, "MOST_CHARACTERS", 4_000_000)
+    listen().result("create", "values", {"_id": "large", "value": "x" * 200_000})
+    wire = join(server, "/")
+    deadline = time.monotonic() + 60
+    with pytest.raises((ConnectionError, WebSocketException)):
+        for number in itertools.count():
+            assert time.monotonic() < deadline, f"{number} calls were taken"
+            wire.send(f'42{number}["get","values","large"]')
+    wire.shutdown()
+    assert listen().result("get", "values", "large", {"$select": ["_id"]}) == {"_id": "large"}
 
 
 def join(server: Served, namespace: str, run: str | None = None) -> WebSocket:

@@ -234,6 +234,17 @@ def test_each_refused_point_is_named_and_the_others_are_taken(server: Served, st
     assert (reply["taken"], [each["index"] for each in reply["refused"]]) == (1, [1, 2])
 
 
+@pytest.mark.parametrize("place", ["{}", '{{"loss": {}}}', '{{"step": {}, "loss": 1}}', '{{"time": {}, "loss": 1}}'])
+def test_an_array_that_is_deep_is_refused_like_any_other(server: Served, place: str) -> None:
+    run = made(server)
+    for levels in (1, 400, 700, 900, 950):
+        body = place.format("[" * levels + "7" + "]" * levels).encode()
+        if place == "{}":
+            body = b"[" + body + b"]"
+        (refused,) = post(server, run, body)["refused"]
+        assert refused["index"] == 0 and "an array is no" in refused["message"]
+
+
 def test_a_body_of_nothing_but_faults_is_refused_whole(server: Served, store: Store) -> None:
     run = made(server)
     status, error = send(server, run, [{"loss": 1.0}, *[{}] * (posting.MOST_REFUSED + 1)])
