@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import selectors
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,10 +39,11 @@ http {{
   map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
   server {{
     listen 127.0.0.1:{port};
-    location /lab/agnez/ {{
+    location {location} {{
       proxy_pass http://127.0.0.1:{upstream}{path};
       proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
+      proxy_set_header Host {host};
+      proxy_set_header Origin {origin};
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -61,20 +66,30 @@ def server(store: Store, engine: str) -> Iterator[Served]:
 @pytest.fixture(params=["keeps the prefix", "takes the prefix off"])
 def proxied(request: pytest.FixtureRequest, server: Served, tmp_path: Path) -> Iterator[str]:
     """Put nginx before the server, and return the address of the page behind it."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
+    path = "" if request.param == "keeps the prefix" else "/"
+    with nginx(tmp_path, server.port, path=path) as address:
+        yield address
+
+
+@contextmanager
+def nginx(
+    folder: Path, upstream: int, *, location: str = "/lab/agnez/", path: str, own_name: str = ""
+) -> Iterator[str]:
+    """Run nginx before a server, and return the address behind it; `own_name` is what it tells the server it is."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
         pytest.skip("nginx is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    path = "" if request.param == "keeps the prefix" else "/"
-    text = CONFIGURATION.format(folder=tmp_path, port=port, upstream=server.port, path=path)
-    (tmp_path / "nginx.conf").write_text(text)
-    command = [nginx, "-e", str(tmp_path / "first.log"), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    names = {"host": own_name or "$http_host", "origin": f"http://{own_name}" if own_name else "$http_origin"}
+    text = CONFIGURATION.format(folder=folder, port=port, upstream=upstream, path=path, location=location, **names)
+    (folder / "nginx.conf").write_text(text)
+    command = [program, "-e", str(folder / "first.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for(port, process)
-        yield f"http://localhost:{port}/lab/agnez"
+        yield f"http://localhost:{port}{location.rstrip('/')}"
     finally:
         process.terminate()
         process.communicate(timeout=20)
@@ -115,6 +130,84 @@ def test_behind_nginx_under_a_prefix_the_page_lives(
     page.wait_for_selector('[data-testid=cell][data-name="heard"]', timeout=20_000)
     assert lost == []
     context.close()
+
+
+@contextmanager
+def tunnel(folder: Path, upstream: int) -> Iterator[str]:
+    """Forward a port as ssh and VS Code do: bytes, whatever they say."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as selector:
+        ends: dict[socket.socket, socket.socket] = {}
+
+        def work() -> None:
+            selector.register(listener, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is ended:
+                        return
+                    if key.fileobj is listener:
+                        near, far = listener.accept()[0], socket.create_connection(("127.0.0.1", upstream))
+                        ends.update({near: far, far: near})
+                        selector.register(near, selectors.EVENT_READ)
+                        selector.register(far, selectors.EVENT_READ)
+                    elif isinstance(key.fileobj, socket.socket) and key.fileobj in ends:
+                        forward(key.fileobj)
+
+        def forward(end: socket.socket) -> None:
+            other = ends[end]
+            try:
+                data = end.recv(65536)
+                other.sendall(data)
+            except OSError:
+                data = b""
+            if not data:
+                for each in (end, other):
+                    del ends[each]
+                    selector.unregister(each)
+                    each.close()
+
+        ended, end = socket.socketpair()
+        selector.register(ended, selectors.EVENT_READ)
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield f"http://localhost:{listener.getsockname()[1]}"
+        end.close()
+        thread.join()
+        for each in (ended, *ends):
+            each.close()
+
+
+WAYS = {
+    "a forwarded port, as of ssh and of VS Code": tunnel,
+    "a folder of another server, as Jupyter's proxy has it": partial(nginx, location="/user/me/proxy/3000/", path="/"),
+    "a tunnel that calls the server by its own name": partial(nginx, location="/", path="", own_name="localhost:3000"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_is_seen_through_what_stands_between_and_was_told_to_nobody(
+    way: str, store: Store, engine: str, browser: Browser, tmp_path: Path
+) -> None:
+    run = add_run(store, state="running", name="behind")
+    with standing(engine, store) as plain, WAYS[way](tmp_path, plain.port) as address:
+        fill(address, run)
+        context = browser.new_context()
+        page, lost, sockets = context.new_page(), list[str](), list[str]()
+        page.on("response", lambda answer: lost.append(answer.url) if answer.status >= 400 else None)
+        page.on("pageerror", lambda error: lost.append(str(error)))
+        page.on("websocket", lambda wire: sockets.append(wire.url))
+        page.goto(f"{address}/")
+        expect(page.locator("[data-testid=run-name]")).to_have_text("behind", timeout=20_000)
+        figure = page.frame_locator("[data-testid=figure]")
+        expect(figure.locator("#drawn")).to_have_text("d3 5", timeout=20_000)
+        page.locator("[data-name=figure]").get_by_test_id("cell-menu").click()
+        with page.expect_response(lambda answer: answer.request.method == "PATCH" and "_id=layout" not in answer.url):
+            page.get_by_test_id("cell-wider").click()
+        heard = {"_id": f"{run}.new", "run": run, "name": "heard", "type": "img", "value": PICTURE, "pos": 2}
+        assert requests.post(f"{plain.url}/values", json=heard, timeout=20).status_code == 201
+        page.wait_for_selector('[data-testid=cell][data-name="heard"]', timeout=20_000)
+        assert sockets and all(url.startswith(f"ws{address[4:]}/socket.io/") for url in sockets)
+        assert lost == []
+        context.close()
 
 
 def fill(address: str, run: str) -> None:
