@@ -10,28 +10,22 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from urllib.parse import quote
 
 from agnez import wire
 from agnez.errors import AgnezError, NotFoundError
-from agnez.record import Batch, CellRecord, Json, RunInfo
+from agnez.record import CellRecord, Json, RunInfo
 from agnez.remote import RefusedError, Remote
-from agnez.server import posting
 from agnez.store import RunFile, Store, media, rundir
 from agnez.store.album import AT_ONCE
+from agnez.stream import OWN, Stream
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 """The least time between two signs of life, where there is nothing to send."""
 
-PORTION = 50_000
-"""Points, about, that are sent together."""
-
-_OWN = "main"  # the writer that stands for the run's own file; those of further processes bear their names
 _ALBUM = "album"  # the writer that stands for what was logged beside numbers
-_LOOK_SECONDS = 1.0
 _LONGEST = 1000
 _TOO_MUCH = (400, 413)  # what a server answers to something that it never takes; the rest must not wait for it
 _MEDIA = re.compile(r"/runs/(?P<run>[0-9A-Za-z_-]{1,64})/media/(?P<name>[0-9a-f]{32}\.[a-z0-9]+)")
@@ -52,8 +46,8 @@ class Replica:
         self.id = id
         self._store = store
         self._remote = remote
-        self._files: dict[str, RunFile] = {}
-        self._looked = self._beaten = 0.0
+        self._stream = Stream(store, id, remote)
+        self._beaten = 0.0
         self.pages = 0
         """How many pages the server had open when it was greeted."""
         self._edits: dict[str, Json] | None = None  # what people say of the run, as it was last sent
@@ -63,7 +57,7 @@ class Replica:
     def forget(self) -> None:
         """Forget how far the server is, which has failed: it is asked again."""
         self._greeted = False
-        self._sent: dict[str, int] = {}  # by writer: the last call that the server has
+        self._stream.sent.clear()
         self._facts: dict[str, Json] = {}  # as the server has them
         self._begun: set[int] = set()  # calls with which segments begin that it knows of
 
@@ -75,16 +69,13 @@ class Replica:
 
     def close(self) -> None:
         """Let go of the files, and hang up. Closing twice does no harm."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        self._stream.close()
         self._remote.close()
 
     @property
     def waiting(self) -> int:
         """Return how many calls are in the files and not on the server, as far as that is known."""
-        self._look_for_files()
-        return sum(max(0, file.cursor() - self._sent.get(writer, 0)) for writer, file in self._files.items())
+        return self._stream.waiting
 
     @property
     def is_whole(self) -> bool:
@@ -100,13 +91,13 @@ class Replica:
             SameStoreError: it is the server of the run's own store.
             StoreError, OSError, sqlite3.Error: the run's files cannot be read.
         """
-        self._look_for_files()
+        self._stream.look()
         if not self._greeted:
             self._greet()
         facts = self._read_facts()  # first: of an end that is read here, all points are found below
         if facts["state"] == "running" and self._has_ended():
             self._go_on(anew=False)
-        left = [self._send_points(writer, file) for writer, file in self._files.items()]
+        left = [self._stream.send(self._begin)]
         left.append(self._send_album())  # after points: the first of a segment tell whether it branches
         self._send_cells()  # after what they show, for the server makes cells of its own meanwhile
         self._patch(self._changed(facts, (*_EDITED, *_TOLD)))
@@ -118,23 +109,15 @@ class Replica:
     # --- the beginning ------------------------------------------------------------------------------------------------
 
     def _greet(self) -> None:
-        about = _object(self._remote.call("GET", "about"))
-        if about.get("app") != "agnez":
-            raise RefusedError(404, "what answers there is no Agnez server")
-        if about.get("store") == self._store.id:
-            raise SameStoreError("that server shows the very store which the run is in")
-        if about.get("wire") != wire.VERSION:
-            raise RefusedError(400, f"it speaks version {about.get('wire')} of the wire, and this Agnez {wire.VERSION}")
-        pages = about.get("viewers")
-        self.pages = pages if isinstance(pages, int) else 0
+        self.pages = greet(self._remote, self._store)
         mine = self._read_facts()
         theirs = self._make_or_find(mine)
         if self._edits is None:
             self._edits = {field: mine[field] for field in _EDITED}
         self._facts = {**theirs, **self._edits}
         self._greeted = True
-        for writer in (*self._files, _ALBUM):
-            self._ask_for_sent(writer)
+        for writer in (*self._stream.files, _ALBUM):
+            self._stream.ask(writer)
 
     def _make_or_find(self, mine: dict[str, Json]) -> dict[str, Json]:
         order = {field: mine[field] for field in _MADE}
@@ -155,29 +138,15 @@ class Replica:
         self._begin_anew()
         return made
 
-    def _ask_for_sent(self, writer: str) -> None:
-        answer = _object(self._remote.call("GET", f"runs/{self.id}/points?writer={writer}"))
-        last = answer.get("last")
-        self._sent[writer] = last if isinstance(last, int) else 0
-
     # --- what the run's files say -------------------------------------------------------------------------------------
 
-    def _look_for_files(self) -> None:
-        now = time.monotonic()
-        if self._files and now - self._looked < _LOOK_SECONDS:
-            return
-        self._looked = now
-        if _OWN not in self._files:
-            self._files[_OWN] = self._store.open_run(self.id)
-        for path in self._store.files(self.id)[1:]:
-            writer = _writer(path)
-            if writer not in self._files:
-                self._files[writer] = RunFile(path)
-                if self._greeted:
-                    self._ask_for_sent(writer)
+    @property
+    def _own(self) -> RunFile:
+        """Return the run's own file."""
+        return self._stream.files[OWN]
 
     def _read_facts(self) -> dict[str, Json]:
-        info: RunInfo = rundir.facts(self._files[_OWN])
+        info: RunInfo = rundir.facts(self._own)
         facts = wire.run_record(info)
         facts["problems"] = [sentence[:_LONGEST] for sentence in info.problems]
         facts["reason"] = info.reason and info.reason[:_LONGEST]
@@ -220,45 +189,20 @@ class Replica:
             self._remote.call("POST", f"runs/{self.id}/points", [])
             self._beaten = time.monotonic()
 
-    # --- points -------------------------------------------------------------------------------------------------------
-
-    def _send_points(self, writer: str, file: RunFile) -> bool:
-        """Send some points of a file; tell whether more is left."""
-        sent, last = self._sent[writer], file.cursor()
-        if sent >= last:
-            return False
-        batch = self._portion(file, sent, min([last, *(call - 1 for call in self._begin(file, sent + 1))]))
-        path = f"runs/{self.id}/points?writer={writer}&sequence={sent + 1}"
-        self._remote.call("POST", path, posting.message(self.id, batch), posting.BINARY)
-        self._beaten = time.monotonic()
-        self._sent[writer] = sent + int(batch.calls[-1]) + 1
-        return self._sent[writer] < last
-
-    def _begin(self, file: RunFile, call: int) -> list[int]:
-        """Have the server take a call, in a new segment where it begins one; return the calls that begin later ones."""
-        begins = [each.first_call for each in file.segments()[1:]]
-        self._go_on(anew=call in begins and call not in self._begun)
-        if call in begins:
+    def _begin(self, call: int, anew: bool) -> None:
+        """Have the server take a call, in a new segment where it begins one."""
+        self._go_on(anew=anew and call not in self._begun)
+        if anew:
             self._begun.add(call)
-        return [each for each in begins if each > call]
-
-    def _portion(self, file: RunFile, sent: int, last: int) -> Batch:
-        """Return points past the calls that are sent, up to the call `last`, which has some: neither many nor none."""
-        stride = max(1, PORTION // max(1, len(file.metrics())))
-        until = sent
-        while True:
-            until = min(last, until + stride)
-            batch = file.logged(sent, until)
-            if len(batch) or until >= last:
-                return batch
+        self._beaten = time.monotonic()
 
     # --- media --------------------------------------------------------------------------------------------------------
 
     def _send_album(self) -> bool:
         """Send what was logged beside numbers, but for that of segments which the server has not begun."""
-        own, sent = self._files[_OWN], self._sent[_ALBUM]
-        all_there = self._sent[_OWN] >= own.cursor()  # then a segment that is not begun has no point yet
-        begun = [each.number for each in own.segments() if all_there or each.first_call <= self._sent[_OWN]]
+        own, sent = self._own, self._stream.sent[_ALBUM]
+        all_there = self._stream.sent[OWN] >= own.cursor()  # then a segment that is not begun has no point yet
+        begun = [each.number for each in own.segments() if all_there or each.first_call <= self._stream.sent[OWN]]
         found = own.album.past(sent, segment=max(begun, default=0))
         for number, medium in found:
             for run, name in _files_in(medium.value):
@@ -272,7 +216,7 @@ class Replica:
                 "caption": medium.caption,
             }
             self._send_medium(number, record)
-            self._sent[_ALBUM] = number
+            self._stream.sent[_ALBUM] = number
         return len(found) == AT_ONCE
 
     def _send_medium(self, number: int, record: dict[str, Json]) -> None:
@@ -287,7 +231,7 @@ class Replica:
     # --- cells --------------------------------------------------------------------------------------------------------
 
     def _send_cells(self) -> None:
-        for change in self._files[_OWN].cells.changes(self._revision):
+        for change in self._own.cells.changes(self._revision):
             try:
                 self._send_cell(change.id, change.record)
             except RefusedError as error:
@@ -338,9 +282,23 @@ class Replica:
         self._uploaded.add(name)
 
 
-def _writer(path: Path) -> str:
-    """Return the name under which a further process' file is sent."""
-    return path.stem.partition(".")[2]
+def greet(remote: Remote, store: Store) -> int:
+    """Check that a server can take runs of a store; return how many pages it has open.
+
+    Raises:
+        AwayError: it does not answer.
+        RefusedError: it is no server of ours, or of another version.
+        SameStoreError: it is the server of that store.
+    """
+    about = _object(remote.call("GET", "about"))
+    if about.get("app") != "agnez":
+        raise RefusedError(404, "what answers there is no Agnez server")
+    if about.get("store") == store.id:
+        raise SameStoreError("that server shows the very store which the run is in")
+    if about.get("wire") != wire.VERSION:
+        raise RefusedError(400, f"it speaks version {about.get('wire')} of the wire, and this Agnez {wire.VERSION}")
+    pages = about.get("viewers")
+    return pages if isinstance(pages, int) else 0
 
 
 def _files_in(value: Json) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Literal
 from agnez import settings
 from agnez.errors import StoreError
 from agnez.notice import Progress, say
+from agnez.part import EarlyError, Part
 from agnez.remote import AwayError, RefusedError, Remote
 from agnez.replica import BEAT_SECONDS, Replica, SameStoreError
 from agnez.store import Store
@@ -42,17 +43,26 @@ Outcome = Literal["all", "more", "failed"]
 class Sender:
     """Send a run, as `Replica` does it, until it ends. The thread that trains is never waited for, and never waits.
 
-    `greeted` is called on the sender's thread with how many pages the server has open, once it has answered.
+    A further `rank` sends its own points, as `Part` does it. `greeted` is called on the sender's thread with how many
+    pages the server has open, once it has answered.
     """
 
     def __init__(
-        self, store: Store, id: str, target: Target, *, name: str, greeted: Callable[[int], None] = lambda pages: None
+        self,
+        store: Store,
+        id: str,
+        target: Target,
+        *,
+        name: str,
+        rank: int = 0,
+        greeted: Callable[[int], None] = lambda pages: None,
     ) -> None:
         self._store = store
         self._id = id
         self._name = name
         self._target = target
-        self._replica = Replica(store, id, Remote(target))
+        remote = Remote(target)
+        self._replica = Part(store, id, rank, remote) if rank else Replica(store, id, remote)
         self._greeted: Callable[[int], None] | None = greeted
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -139,6 +149,9 @@ class Sender:
         url = self._target.url
         try:
             more = self._replica.advance()
+        except EarlyError as error:
+            self._left = f"not all of it was sent: {error}"
+            return "failed"
         except AwayError as error:
             self._fail(
                 f"{url} does not answer ({error})", "it is recorded here, and sent as soon as that answers", "away"

@@ -132,7 +132,7 @@ def init(
 
     `fork_from=("<id>", 1000)` begins a new run with the points of another one up to that step, and with its config
     unless another is given. `rank` is for several processes that train one run together: each gives the same `id` and
-    its own number; 0 has the dashboard, the others add series of their own, which are not sent to servers elsewhere.
+    its own number; 0 has the dashboard, the others add series of their own. Give all the same `server`, if any.
 
     Raises:
         BadValueError: an argument makes no sense.
@@ -173,8 +173,8 @@ def init(
     session().enter(run)
     if server in arguments.LOCAL and not rank:
         _serve(run, store, here, open_browser=open_browser, apart=server == "process")
-    elif server is not None and not rank:
-        _send(run, store, here, Target.read(server, here.token), open_browser=open_browser)
+    elif server is not None and server not in arguments.LOCAL:
+        _send(run, store, here, Target.read(server, here.token), open_browser=open_browser and not rank)
     return run
 
 
@@ -255,11 +255,12 @@ def _send(run: Run, store: Store, here: settings.Settings, target: Target, *, op
         if opens and not pages:
             open_tab(target.page(run.id), here)
 
-    sender = Sender(store, run.id, target, name=run.name, greeted=greeted)
+    sender = Sender(store, run.id, target, name=run.name, rank=run.rank, greeted=greeted)
     run.url = f"{target.url}?run={run.id}"
     run.on_commit(sender.wake)
     run.on_written(sender.finish)
-    say(f"run {run.name} is recorded in {store.directory}, and sent to {run.url}")
+    what = f"rank {run.rank} of run {run.id}" if run.rank else f"run {run.name}"
+    say(f"{what} is recorded in {store.directory}, and sent to {run.url}")
     sender.start()
 
 

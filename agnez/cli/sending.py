@@ -21,23 +21,28 @@ def send(run: str, url: str, directory: Path | None) -> None:
     RUN is an id or a name, or the beginning of one. A server that asks for a token gets that of the address (?token=),
     or of the environment's AGNEZ_TOKEN. What was sent before is not sent again.
     """
+    from agnez.part import Part
     from agnez.remote import AwayError, RefusedError, Remote
     from agnez.replica import Replica, SameStoreError
     from agnez.target import Target
 
     store, target = opened(directory), Target.read(url, settings.read().token)
     info = find(store, run)
-    replica = Replica(store, info.id, Remote(target))
+    remote = Remote(target)
+    parts: list[Replica | Part] = [Replica(store, info.id, remote)]
+    parts += [Part(store, info.id, rank, remote) for rank in store.ranks(info.id)[1:]]
     try:
-        whole = replica.waiting
+        whole = sum(part.waiting for part in parts)
         with click.progressbar(length=whole, label=f"sending {info.name}", file=sys.stderr) as bar:
-            while replica.advance():
-                bar.update(max(0, whole - replica.waiting - bar.pos))
+            for part in parts:
+                while part.advance():
+                    bar.update(max(0, whole - sum(each.waiting for each in parts) - bar.pos))
     except (AwayError, RefusedError, SameStoreError) as error:
         click.echo(f"agnez: {target.url}: {error}", err=True)
         sys.exit(1)
     finally:
-        replica.close()
+        for part in parts:
+            part.close()
     click.echo(f"{info.name} is at {target.url}?run={info.id}")
 
 

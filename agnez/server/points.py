@@ -9,7 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from agnez.errors import BadValueError
 from agnez.server import posting
-from agnez.server.posted import Posted, Sent
+from agnez.server.posted import MOST_RANK, MOST_SEGMENTS, OfRank, Posted, Sent
 from agnez.server.rest import json_response, read_body
 from agnez.store.rundir import is_plain
 
@@ -22,10 +22,10 @@ def install(flask: Flask, posted: Posted) -> None:
 
     @flask.post("/runs/<id>/points")
     def take_points(id: str) -> Response:
-        stands, kind = sent(), _kind()
+        stands, of, kind = sent(), _of_rank(), _kind()
         body = posting.read(read_body(request), kind)
         with posted.run(id) as run:
-            reply = run.take(body, stands)
+            reply = run.take(body, stands) if of is None else run.take_of_rank(body, stands, of)
         return json_response(reply.record())
 
     @flask.get("/runs/<id>/points")
@@ -34,7 +34,7 @@ def install(flask: Flask, posted: Posted) -> None:
         if writer is None:
             raise BadValueError("?writer= is missing: give the word that this writer posts under")
         with posted.run(id) as run:
-            return json_response({"writer": writer, "last": run.sent(writer)})
+            return json_response({"writer": writer, "last": run.sent(writer, _number("rank", MOST_RANK))})
 
 
 def _kind() -> str:
@@ -58,6 +58,18 @@ def sent() -> Sent | None:
     if not re.fullmatch(r"[0-9]{1,19}", sequence) or int(sequence) not in _NUMBERS:
         raise BadValueError("?sequence= takes a whole number from 0")
     return Sent(writer, int(sequence))
+
+
+def _of_rank() -> OfRank | None:
+    rank, segment = _number("rank", MOST_RANK), _number("segment", MOST_SEGMENTS)
+    return OfRank(rank, segment) if rank else None
+
+
+def _number(name: str, most: int) -> int:
+    given = request.args.get(name, "0")
+    if not re.fullmatch(r"[0-9]{1,9}", given) or int(given) > most:
+        raise BadValueError(f"?{name}= takes a whole number from 0 to {most}")
+    return int(given)
 
 
 def _writer() -> str | None:

@@ -29,6 +29,12 @@ IDLE_SECONDS = 30.0
 MOST_METRICS = 100_000
 """Metrics that a posted run may have: most have a cell."""
 
+MOST_RANK = 100_000
+"""The greatest number of a rank."""
+
+MOST_SEGMENTS = 1000
+"""Starts of a rank's program that are told apart."""
+
 _STRIPES = 32
 _MOST_OPEN = 2  # of a stripe
 _FAULTS = (sqlite3.Error, OSError, StoreError)
@@ -40,6 +46,14 @@ class Sent:
 
     writer: str
     sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfRank:
+    """Say that a body is of a further rank, and of which start of its program, counted from 0."""
+
+    rank: int
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +104,14 @@ class PostedRun:
         except OSError:
             return False
 
-    def sent(self, writer: str) -> int | None:
-        """Return the number of the last point that a writer sent; None where it sent none."""
-        return self._file.sent(writer)
+    def sent(self, writer: str, rank: int = 0) -> int | None:
+        """Return the number of the last point that a writer of a rank sent; None where it sent none."""
+        if not rank:
+            return self._file.sent(writer)
+        if rank not in self._store.ranks(self.id):
+            return None
+        with self._store.open_rank(self.id, rank, self._own_facts()) as file:
+            return file.sent(writer)
 
     def take(self, posting: Posting, sent: Sent | None) -> Reply:
         """Write the points of a body that are new. What is returned is durable.
@@ -102,7 +121,7 @@ class PostedRun:
         """
         with self._file.transaction():
             info = self._own_facts()
-            skip = self._skipped(posting.count, sent)
+            skip = _skipped(self._file, posting.count, sent)
             repeated = skip - sum(each.index < skip for each in posting.refused)
             if skip < posting.count or not posting.count:
                 self._check_running(info)
@@ -111,6 +130,29 @@ class PostedRun:
                 self._file.note_sent(sent.writer, sent.sequence + posting.count - 1)
             self._beat(info)
         self.publish(now=False)
+        return Reply(posting.count - repeated - len(posting.refused), repeated, posting.refused)
+
+    def take_of_rank(self, posting: Posting, sent: Sent | None, of: OfRank) -> Reply:
+        """Write the points of a further rank that are new, into a file of its own. What is returned is durable.
+
+        They may come after the run's end: ranks end each for itself.
+
+        Raises:
+            ConflictError: a process records the run, or the writer left numbers out.
+        """
+        info = replace(self._own_facts(), forked_from=None)  # the rank sends the past that it shares, too
+        with self._store.open_rank(self.id, of.rank, info) as file, file.transaction():
+            skip = _skipped(file, posting.count, sent)
+            repeated = skip - sum(each.index < skip for each in posting.refused)
+            greatest = file.greatest_step()
+            batch = posting.settled(skip=skip, next_step=0 if greatest is None else greatest + 1, now=_now())
+            if len({*file.metrics(), *batch.names}) > MOST_METRICS:
+                raise ConflictError(f"a rank may have {MOST_METRICS} metrics; with these it would have more")
+            for _ in range(min(of.segment, MOST_SEGMENTS) + 1 - len(file.segments()) if len(batch) else 0):
+                file.begin_segment()
+            file.append(batch)
+            if sent is not None and skip < posting.count:
+                file.note_sent(sent.writer, sent.sequence + posting.count - 1)
         return Reply(posting.count - repeated - len(posting.refused), repeated, posting.refused)
 
     def take_media(self, media: Sequence[Medium], sent: Sent | None) -> Reply:
@@ -123,7 +165,7 @@ class PostedRun:
         """
         with self._file.transaction():
             info = self._own_facts()
-            skip = self._skipped(len(media), sent)
+            skip = _skipped(self._file, len(media), sent)
             new = media[skip:]
             if new:
                 self._file.album.add(new)
@@ -190,17 +232,6 @@ class PostedRun:
                 "with it"
             )
 
-    def _skipped(self, count: int, sent: Sent | None) -> int:
-        """Return how many of `count` at the beginning of a body the writer has sent before."""
-        last = None if sent is None else self._file.sent(sent.writer)
-        if sent is None or last is None:
-            return 0
-        if sent.sequence > last + 1:
-            raise ConflictError(
-                f"the next number of writer {sent.writer} is {last + 1}, not {sent.sequence}: those between are missing"
-            )
-        return min(last + 1 - sent.sequence, count)
-
     def _append(self, posting: Posting, skip: int) -> None:
         greatest = self._file.greatest_step()
         batch = posting.settled(skip=skip, next_step=0 if greatest is None else greatest + 1, now=_now())
@@ -239,6 +270,18 @@ class PostedRun:
     def _beat(self, info: RunInfo) -> None:
         self._file.write_info(replace(info, heartbeat=_now()))
         self._unpublished = True
+
+
+def _skipped(file: RunFile, count: int, sent: Sent | None) -> int:
+    """Return how many of `count` at the beginning of a body the writer has sent before."""
+    last = None if sent is None else file.sent(sent.writer)
+    if sent is None or last is None:
+        return 0
+    if sent.sequence > last + 1:
+        raise ConflictError(
+            f"the next number of writer {sent.writer} is {last + 1}, not {sent.sequence}: those between are missing"
+        )
+    return min(last + 1 - sent.sequence, count)
 
 
 class Posted:

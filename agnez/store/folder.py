@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,18 @@ class Store:
             if info is None:
                 return RunFile(path, create=True)
             return rundir.begin(path, info, self._parents(info, rank))
+
+    def open_rank(self, id: str, rank: int, info: RunInfo) -> RunFile:
+        """Return the file of a rank from 1 on, whoever writes it: a new one, that begins with `info`, if there is none.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        path = rundir.own_file(self.run_folder(id), rank)
+        with self._writing(), suppress(ConflictError):  # another server was quicker
+            if not path.is_file():
+                return rundir.begin(path, info)
+        return RunFile(path)
 
     def join_process(self, id: str, rank: int) -> RunFile:
         """Return a new file for a further process of a rank, such as a forked or spawned child.

@@ -24,7 +24,7 @@ from agnez.errors import BadValueError
 from agnez.record import Json
 from agnez.server import ports
 from agnez.server.app import create_app
-from agnez.store import RunReader, Store
+from agnez.store import RunFile, RunReader, Store
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_what_the_server_never_takes_holds_nothing_up(
 
 
 def test_many_points_go_in_portions(store: Store, elsewhere: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agnez.replica.PORTION", 700)
+    monkeypatch.setattr("agnez.stream.PORTION", 700)
     with agnez.init("digits", server=None) as run:
         for step in range(3000):
             run.log({"loss": float(step), "accuracy": 1.0} if step % 3 else {"rate": 0.5})
@@ -274,6 +274,41 @@ def test_forked_children_are_sent_with_the_run_and_send_nothing_themselves(store
             wait_until(lambda: count(elsewhere, run.id, "child/loss") == 1)
             run.log({"loss": 0.5})
         assert count(elsewhere, run.id) == 2
+
+
+def test_each_rank_sends_its_own_points_and_the_server_has_the_same_series(
+    store: Store, elsewhere: Store, tmp_path: Path, server: Elsewhere
+) -> None:
+    apart = Store(tmp_path / "another machine")
+    order: dict[str, Any] = {"id": "mine", "server": server.url, "open_browser": False, "resume": "allow"}
+    for start in (0, 8):
+        far = agnez.init("digits", rank=2, dir=apart.directory, **order)  # long before there is a server, or the run
+        far.log({"loss": 2.0}, step=start)
+        far.flush()
+        if not start:
+            server.start()
+        first, near = agnez.init("digits", **order), agnez.init("digits", rank=1, **order)
+        for step in range(start, start + 10):
+            first.log({"loss": 0.0 + step}, step=step)
+            near.log({"loss": 10.0 + step, "own": 1.0}, step=step)
+            far.log({"loss": 20.0 + step}, step=step)
+        first.finish()  # the others go on
+        near.log({"loss": 1.0})
+        for run in (near, far):
+            run.finish()
+    assert_same(store, elsewhere, "mine")
+    with RunReader(store, "mine") as mine, RunReader(elsewhere, "mine") as theirs:
+        assert theirs.ranks() == [0, 1, 2] and theirs.metrics(1) == ["loss", "own"]
+        with RunFile(apart.files("mine", 2)[0]) as third:
+            for ours, rank in ((mine.series("loss", rank=1), 1), (third.read("loss"), 2)):
+                yours = theirs.series("loss", rank=rank)
+                for column in ("steps", "values", "times"):
+                    np.testing.assert_array_equal(getattr(yours, column), getattr(ours, column))
+        assert theirs.series("loss", rank="max").values.tolist()[:8] == [20.0 + step for step in range(8)]
+    (elsewhere.run_folder("mine") / "rank-1.db").unlink()
+    assert CliRunner().invoke(cli, ["send", "mine", server.url]).exit_code == 0
+    with RunReader(store, "mine") as mine, RunReader(elsewhere, "mine") as theirs:
+        np.testing.assert_array_equal(theirs.series("own", rank=1).steps, mine.series("own", rank=1).steps)
 
 
 def test_the_server_of_the_runs_own_store_needs_nothing(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

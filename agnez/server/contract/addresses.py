@@ -8,6 +8,7 @@ from agnez.record import Json
 from agnez.server.contract.operation import JSON, Answer, Operation
 from agnez.server.contract.schemas import FILE, PLAIN, TEXT, WHOLE, described, ref
 from agnez.server.media import MOST
+from agnez.server.posted import MOST_RANK, MOST_SEGMENTS
 from agnez.server.posting import BINARY, LINES, MOST_REFUSED
 from agnez.server.series import COUNTS, MOST_RUNS, OCTETS, POINTS
 from agnez.server.uploads import MOST_MEDIA
@@ -72,6 +73,7 @@ _STREAM: Sequence[Json] = (
     _query("writer", PLAIN, "A word for who sends; only together with `sequence`."),
     _query("sequence", _range(range(2**62)), "The number of the first of these among all that this writer sends."),
 )
+_RANK = _query("rank", _range(range(MOST_RANK + 1)), "The number of the process among those that train one run.")
 _SCHEMAS: Mapping[str, Json] = {"md": TEXT, "html": TEXT, "json": {}}
 
 
@@ -88,7 +90,12 @@ def _post_points() -> Operation:
         "Send points",
         {200: Answer("What became of them. It is durable.", {JSON: ref("Reply")})},
         description=_POINTS,
-        parameters=[_RUN, *_STREAM],
+        parameters=[
+            _RUN,
+            *_STREAM,
+            _RANK,
+            _query("segment", _range(range(MOST_SEGMENTS + 1)), "Of a further rank: how often it was started before."),
+        ],
         body={
             JSON: {
                 "schema": {"oneOf": [ref("Point"), {"type": "array", "items": ref("Point")}]},
@@ -114,7 +121,7 @@ def _sent_points() -> Operation:
         "points",
         "Tell how far a writer has sent",
         {200: Answer("How far.", {JSON: sent})},
-        parameters=[_RUN, _query("writer", PLAIN, "The word that it sends under.", required=True)],
+        parameters=[_RUN, _query("writer", PLAIN, "The word that it sends under.", required=True), _RANK],
         refusals=(404, 409, 503),
     )
 
