@@ -76,6 +76,7 @@ def server(
     standing = standalone.stand(standalone.Wishes(**exposure), store.id)
     engine = standalone.pick_engine()
     standalone.allow_many_connections()
+    standalone.answer_soon()
     context = tls.read_context(certificate, key, engine.tls) if certificate is not None else None
     listener = _listen(here.port, exposure["host"], exactly=port is not None)
     pagination = Pagination(*paginate) if paginate else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from agnez import settings
 from agnez.server.child import END
 from agnez.server.embed import GOODBYE_SECONDS, Serving, reach_of
-from agnez.server.standalone import pick_engine
+from agnez.server.standalone import answer_soon, pick_engine
 from agnez.store import Store
 
 _LOOK_SECONDS = 0.5
@@ -25,6 +25,7 @@ _LINE = 0  # the descriptor of the socket that leads to the parent
 def main(directory: str, listener: str, parent: str) -> int:
     """Serve the store in a folder on a socket that was inherited, until the parent says so, or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answer_soon()
     store, here = Store(Path(directory)), settings.read()
     taken = socket.socket(fileno=int(listener))
     serving = Serving(store, taken, engine=pick_engine(), reach=reach_of(here, store))
