@@ -154,6 +154,7 @@ class Calls:
             steps=np.repeat(np.array(self.steps, dtype=np.int64), width),
             values=np.fromiter(chain.from_iterable(self.numbers), np.float64, count * width),  # type: ignore[arg-type]
             times=np.repeat(np.array(self.times, dtype=np.int64) // 1000, width),
+            width=width,
         )
 
     def _items(self) -> Iterator[tuple[Names, int, int, Numbers]]:

@@ -39,7 +39,7 @@ class Batch:
 
     `metrics` are places in `names`; `calls` count the `log` calls that the points came with: they begin with 0 in each
     batch, never fall, and the points of one call, each of another metric, share theirs. `times` are microseconds since
-    1970 (UTC).
+    1970 (UTC). `width` is how many points each call has where that is known to be all `names` in their order; else 0.
     """
 
     names: tuple[str, ...]
@@ -48,6 +48,7 @@ class Batch:
     steps: IntArray
     values: FloatArray
     times: IntArray
+    width: int = 0
 
     def __len__(self) -> int:
         return len(self.values)

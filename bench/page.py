@@ -2,7 +2,9 @@
 
     python -m bench.page [--seconds 12]
 
-Processes log with Agnez, `agnez server` shows their store, and headless Chromium has the page open.
+A process logs with Agnez, `agnez server` shows its store, and headless Chromium has the page open. The process says
+that it is another machine: for a training of this one the server would hold back what it sends where processor time is
+scarce. All that is logged before is in the store when the clock starts, and the server answers.
 
 `crowd`: 50 runs with 100,000 points of one metric each, laid over one chart: from the navigation until all lines are
 drawn; then all go on at 10 points a second, and the script's processor time is divided by the frames in which the
@@ -27,9 +29,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agnez.spare import used_seconds
 from bench.record import RESULTS, write
 
 RUNS = 50
@@ -93,6 +99,7 @@ def _said(value: object) -> str:
 
 def log(load: str, folder: Path) -> None:
     """Log what a load asks for, tell the runs' ids, and go on with them once a line comes in, until the next."""
+    socket.gethostname = lambda: "elsewhere"
     import agnez
 
     if load == "deep":
@@ -100,7 +107,7 @@ def log(load: str, folder: Path) -> None:
         for step in range(DEEP):
             run.log({"loss": 50.0 if step == SPIKE else 1.0 + (step % 7) / 10}, step=step)
             if step % 200_000 == 0:
-                time.sleep(0.5)  # faster than the disk takes it, some would be dropped
+                run.flush()  # faster than the disk takes it, some would be dropped
         run.finish()
         print(json.dumps([run.id]), flush=True)
         sys.stdin.readline()
@@ -111,6 +118,7 @@ def log(load: str, folder: Path) -> None:
     for nth, run in enumerate(runs):
         for step in range(length):
             run.log({metric: _value(nth, step, length, chance) for metric in metrics})
+        run.flush()
     print(json.dumps([run.id for run in runs]), flush=True)
     sys.stdin.readline()
     step, due = length, time.monotonic()
@@ -160,8 +168,7 @@ def measured(load: str, seconds: float) -> dict[str, Any]:
         with sync_playwright() as playwright:
             own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
             browser = playwright.chromium.launch(executable_path=own, args=["--disable-background-networking"])
-            height = 1180 if load == "wall" else 900
-            page = browser.new_page(viewport={"width": 1440, "height": height})
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.add_init_script(_WATCH)
             over = f"#v=1&over={','.join(ids[1:])}" if len(ids) > 1 else ""
             page.goto(f"http://127.0.0.1:{port}/?run={ids[0]}{over}")
@@ -169,7 +176,7 @@ def measured(load: str, seconds: float) -> dict[str, Any]:
             if load == "deep":
                 found |= _explore(page)
             else:
-                found |= _follow(page, logger, seconds)
+                found |= _follow(page, processes, seconds)
             browser.close()
         return found
     finally:
@@ -182,15 +189,15 @@ def measured(load: str, seconds: float) -> dict[str, Any]:
 
 def _wait(port: int) -> None:
     for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/about"):
+            return
         time.sleep(0.05)
     raise SystemExit("no server came")
 
 
-def _follow(page: Any, logger: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
-    """Return what it costs to follow runs that go on."""
+def _follow(page: Any, processes: Sequence[subprocess.Popen[str]], seconds: float) -> dict[str, Any]:
+    """Return what it costs to follow runs that go on; the processes are the one that logs, and the server."""
+    logger, server = processes
     assert logger.stdin is not None
     logger.stdin.write("go\n")
     logger.stdin.flush()
@@ -201,9 +208,11 @@ def _follow(page: Any, logger: subprocess.Popen[str], seconds: float) -> dict[st
     session.send("Performance.enable")
     before, draws = _metrics(session), page.evaluate(_DRAWS)
     began = page.evaluate("performance.now()")
+    used = [used_seconds(each.pid) for each in (logger, server)]
     page.wait_for_timeout(1000 * seconds)
     after, later = _metrics(session), page.evaluate(_DRAWS)
     spent = (page.evaluate("performance.now()") - began) / 1000
+    logging, serving = (used_seconds(each.pid) - before for each, before in zip((logger, server), used, strict=True))
     counts = [b - a for a, b in zip(draws, later, strict=True)]
     tasks = [length for at, length in page.evaluate("window.tasks") if at >= began]
     logger.stdin.write("end\n")
@@ -216,6 +225,9 @@ def _follow(page: Any, logger: subprocess.Popen[str], seconds: float) -> dict[st
         "task_cpu_ms_per_frame": 1000 * (after["TaskDuration"] - before["TaskDuration"]) / frames,
         "long_tasks": len(tasks),
         "longest_task_ms": max(tasks, default=0.0),
+        "processors_of_logging": logging / spent,
+        "processors_of_server": serving / spent,
+        "processors_of_page": (after["TaskDuration"] - before["TaskDuration"]) / spent,
     }
 
 

@@ -41,7 +41,7 @@ def batch(first: int, count: int, *, step: int | None = None) -> Batch:
     steps = calls + (first if step is None else step)
     places = np.tile([0, 1], count)
     values = np.sqrt(calls + first) * (1 - 2 * places)
-    return Batch(("up", "down"), places, calls, steps, values, 1_700_000_000_000_000 + 1000 * (calls + first))
+    return Batch(("up", "down"), places, calls, steps, values, 1_700_000_000_000_000 + 1000 * (calls + first), 2)
 
 
 def fill(store: Store, id: str = "abc", count: int = COUNT) -> Path:

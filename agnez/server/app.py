@@ -116,7 +116,7 @@ def create_app(
         pages=pagination is not None,
         locked=reach.tokens is not None,
         hosts=hosts,
-        styles=lambda: (_entry() or ("", []))[1],
+        styles=lambda: entry.styles if (entry := _entry()) else [],
     )
     door = Door(flask.wsgi_app, reach.tokens, viewers.has_room)
     gate = Gate(door, hosts, numeric=reach.numeric, origins=reach.origins)
@@ -159,7 +159,7 @@ def _add_page(flask: Flask, hosts: Sequence[str]) -> None:
         entry = _entry()
         if entry is None:
             raise NotFoundError("The page is not built: `pip install .` builds it, `npm run build` in frontend/ too")
-        html = render_template("page.html", script=entry[0], styles=entry[1], version=__version__)
+        html = render_template("page.html", entry=entry, version=__version__)
         response = Response(html)
         response.headers["Content-Security-Policy"] = page_policy(request.host, hosts)
         response.headers["Cache-Control"] = _REVALIDATE
@@ -176,14 +176,28 @@ def _add_page(flask: Flask, hosts: Sequence[str]) -> None:
         return response
 
 
-def _entry() -> tuple[str, list[str]] | None:
-    """Return the addresses of the built script and of its styles; None where nothing was built."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Hold the addresses of the built script, of the scripts that it imports, and of its styles."""
+
+    script: str
+    imports: list[str]
+    styles: list[str]
+
+
+def _entry() -> _Entry | None:
+    """Return what the page begins with; None where nothing was built."""
     try:
         manifest = json.loads((_ASSETS / _MANIFEST).read_text("utf-8"))
         entry = next(chunk for chunk in manifest.values() if chunk.get("isEntry"))
-        return f"./assets/{entry['file']}", [f"./assets/{style}" for style in entry.get("css", [])]
+        imports = [manifest[name]["file"] for name in entry.get("imports", [])]
+        return _Entry(_asset(entry["file"]), list(map(_asset, imports)), list(map(_asset, entry.get("css", []))))
     except (OSError, ValueError, KeyError, StopIteration):
         return None
+
+
+def _asset(name: str) -> str:
+    return f"./assets/{name}"
 
 
 def _add_about(app: Application, store: Store) -> None:

@@ -29,14 +29,18 @@ from agnez.wire import headline, run_record
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
-"""The time between two looks while somebody watches, on average: what other processes write is found by then, and after
-silence a commit of this process is looked at at once, as is one that follows a look at something else."""
+"""The least time between two looks, on average: after silence a commit of this process is looked at at once, and so is
+one that follows a look at something else."""
 
 SCARCE_SECONDS = 1.0
 """The same where processor time is scarce: each look has all open pages draw, the dearest part of watching."""
 
 EPOCHS = 20
 """Ends of epochs that are looked at at once even then: a short training is seen epoch by epoch."""
+
+POLL_SECONDS = 0.2
+"""The time between two looks while somebody watches and nobody wakes the follower: for what other processes write.
+While points flow, it is a tick."""
 
 _LOOKS = 2.0  # that may be taken in a row where there is time
 
@@ -60,7 +64,7 @@ class Follower:
         self._wake = threading.Event()
         self._spare = Spare(trainings=self._trainings)
         self._host = socket.gethostname()
-        self._alone = False
+        self._alone = self._flows = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._epochs = EPOCHS
@@ -142,7 +146,8 @@ class Follower:
     def _rest(self) -> None:
         """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
         tick = self._tick_seconds()
-        next_poll = self._looked + max(tick, 2 * (time.monotonic() - self._looked))  # half of the time is for others
+        poll = max(tick, TICK_SECONDS if self._flows else POLL_SECONDS)
+        next_poll = self._looked + max(poll, 2 * (time.monotonic() - self._looked))  # half of the time is for others
         due = self._looked + max(0.0, 1 - self._looks) * tick
         for event, then in ((self._stopped, min(due, self._looked + TICK_SECONDS)), (self._hurry, due)):
             event.wait(max(0.0, then - time.monotonic()))
@@ -162,7 +167,7 @@ class Follower:
             for run in self._to_follow([*by_run, *readers]):
                 self._follow(run, by_run.get(run, []), [] if run is None else readers.get(run, []), bundle)
         finally:  # whatever goes wrong with one run: those whose marks were moved must get their points
-            bundle.send(self._outlet)
+            self._flows = bundle.send(self._outlet)
         for viewer in fresh:
             viewer.fresh = False
 

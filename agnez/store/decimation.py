@@ -79,8 +79,13 @@ def extremes(values: FloatArray, buckets: IntArray) -> Places:
         first_least(-values if whole else np.where(finite, -values, np.inf), starts, counts),
     ]
     if not whole:
-        picks.append(first_least(finite.astype(np.float64), starts, counts))
-    return np.unique(np.concatenate([[0, len(values) - 1], *picks]))
+        gaps = first_least(finite.astype(np.float64), starts, counts)
+        picks.append(gaps[~finite[gaps]])
+    kept = np.zeros(len(values), dtype=np.bool_)
+    kept[[0, len(values) - 1]] = True
+    for each in picks:
+        kept[each] = True
+    return np.flatnonzero(kept)
 
 
 def _taken(series: Series, places: Places) -> Series:

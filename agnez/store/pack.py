@@ -27,8 +27,13 @@ HEAD = np.dtype([("count", "<u4"), ("calls", _CODE), ("steps", _CODE), ("times",
 
 _LAID = struct.Struct("<I" + 4 * "QQQBB")  # the same, of one block
 _WORDS = 1 << 64
-_COLUMNS = ("calls", "steps", "times", "values")
+_SHARED = ("calls", "steps", "times")
+_COLUMNS = (*_SHARED, "values")
 _WIDTHS = (8, 4, 2, 1)
+UNLOCKED = 500
+"""Numbers up to which NumPy keeps the interpreter's lock: beside a loop of pure Python it waits up to 5 ms to get it
+back, and the loop waits for it."""
+
 _AT_ONCE = 64
 """Blocks that are worked on together: their columns fit into the processor's cache."""
 
@@ -63,10 +68,11 @@ def _pack(points: Columns, starts: Places) -> list[bytes]:
     ]
 
 
-def lay(points: Columns) -> bytes:
+def lay(points: Columns, width: int = 1) -> bytes:
     """Return the body of one block, a little less tight than `pack` would and with a third of its steps.
 
-    Each column is one array of 1, 2, 4 or 8 bytes a number, or nothing where all are the same. `unpack` reads it.
+    Each column is one array of 1, 2, 4 or 8 bytes a number, or nothing where all are the same. `unpack` reads it. With
+    a `width` above 1, there are so many values for each call, step and time: `unpack_even` reads that.
     """
     head: list[int] = []
     parts: list[bytes] = []
@@ -80,8 +86,41 @@ def lay(points: Columns) -> bytes:
         if size:
             parts += (bytes(size), rest.astype(f"<u{size}").tobytes())
     values = np.ascontiguousarray(points.values).view(np.uint64)
-    parts += (values.tobytes(), (int(np.add.reduce(values)) % _WORDS).to_bytes(8, "little"))
-    return b"".join([_LAID.pack(len(points), *head, 0, 0, 0, 0, 8), *parts])
+    sums = [int(np.add.reduce(values[start : start + UNLOCKED])) for start in range(0, len(values), UNLOCKED)]
+    parts += (values.tobytes(), (sum(sums) % _WORDS).to_bytes(8, "little"))
+    mark = width if width > 1 else 0
+    return b"".join([_LAID.pack(len(points.calls), *head, 0, mark, 0, 0, 8), *parts])
+
+
+def widths_of(bodies: Sequence[bytes]) -> list[int]:
+    """Return of each body how many values its calls have: 1, but for those that `unpack_even` reads.
+
+    Raises:
+        ValueError: a body is shorter than its head.
+    """
+    widths: list[int] = np.maximum(_heads(bodies)["values"]["first"], 1).tolist()
+    return widths
+
+
+def unpack_even(body: bytes) -> Columns:
+    """Return the points of a body that has several values for each call, step and time, which are there once.
+
+    Raises:
+        ValueError: the body is shorter than it says.
+    """
+    heads = _heads([body])
+    (count,), (width,) = heads["count"].tolist(), widths_of([body])
+    begin = HEAD.itemsize + count * sum(int(heads[name]["size"][0]) for name in _SHARED)
+    if len(body) != begin + 8 * count * width + 8:
+        raise ValueError("a block is cut short")
+    shared = {name: np.zeros(count, dtype=np.uint64) for name in _SHARED}
+    _unpack([body], heads, shared)
+    whole = {name: column.view(np.int64) for name, column in shared.items()}
+    return Columns(**whole, values=np.frombuffer(body, dtype="<f8", count=count * width, offset=begin))
+
+
+def _heads(bodies: Sequence[bytes]) -> Records:
+    return np.frombuffer(b"".join([body[: HEAD.itemsize] for body in bodies]), dtype=HEAD)
 
 
 def _size_of(used: int) -> int:
@@ -148,7 +187,7 @@ def unpack(bodies: Sequence[bytes], wanted: Sequence[str] = _COLUMNS) -> Columns
         ValueError: a body is shorter than it says.
     """
     size = HEAD.itemsize
-    heads = np.frombuffer(b"".join([body[:size] for body in bodies]), dtype=HEAD)
+    heads = _heads(bodies)
     each = np.sum([heads[name]["size"] for name in _COLUMNS], axis=0, dtype=np.int64)
     if not np.array_equal(size + each * heads["count"] + 8, [len(body) for body in bodies]):
         raise ValueError("a block is cut short")
@@ -160,7 +199,7 @@ def unpack(bodies: Sequence[bytes], wanted: Sequence[str] = _COLUMNS) -> Columns
         end = done + int(some["count"].sum())
         _unpack(bodies[first : first + _AT_ONCE], some, {name: columns[name][done:end] for name in wanted})
         done = end
-    whole = {name: columns[name].view(np.int64) for name in ("calls", "steps", "times")}
+    whole = {name: columns[name].view(np.int64) for name in _SHARED}
     return Columns(**whole, values=columns["values"].view(np.float64))
 
 
@@ -183,15 +222,18 @@ def _unpack(bodies: Sequence[bytes], heads: Records, columns: dict[str, Bits]) -
 
 def _join(rest: Bits, bodies: Sequence[bytes], offsets: Places, counts: Places, sizes: Records) -> None:
     """Put together, in zeros, what `_split` cut; blocks of one size at a time."""
-    for size in np.unique(sizes).tolist():
+    for size in sorted(set(sizes.tolist())):
         has = sizes == size
         members = np.flatnonzero(has).tolist()
         low, at = 0, offsets.tolist()
         numbers = rest if len(members) == len(bodies) else np.zeros(counts[has].sum(), dtype=np.uint64)
         for width in [width for width in _WIDTHS if size & width]:
             raw = b"".join([bodies[m][at[m] + low * counts[m] : at[m] + (low + width) * counts[m]] for m in members])
-            part = np.frombuffer(raw, dtype=f"<u{width}").astype(np.uint64)
-            numbers |= part << np.uint64(8 * low) if low else part
+            part = np.frombuffer(raw, dtype=f"<u{width}")
+            if low:
+                numbers |= part.astype(np.uint64) << np.uint64(8 * low)
+            else:
+                numbers[:] = part
             low += width
         if numbers is not rest:
             rest[np.repeat(has, counts)] = numbers

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agnez.errors import StoreError
 from agnez.record import Batch, Summary
@@ -16,8 +17,9 @@ from agnez.store import blocks, segments, tail
 from agnez.store.blocks import Blocks
 from agnez.store.columns import Columns, Records
 from agnez.store.digest import DIGEST, digest, extended, summaries
+from agnez.store.pack import UNLOCKED
 from agnez.store.segments import Segment, Segments, left_behind, on_main_line
-from agnez.store.tail import Groups, Rows, Tail
+from agnez.store.tail import Even, Groups, Rows, Tail
 from agnez.store.view import Stretch, Window, view, within
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ CREATE TABLE sealed (
 INSERT INTO sealed VALUES (0, 0, x'', x'')
 """
 
-_FULL_POINTS = 65_536
+_FULL_POINTS = 262_144
 _FULL_POINTS_PER_METRIC = 64
 """A tail of so many points is sealed, for each packs the unfinished block of its metric anew: at most 16 points for
 each one that is new."""
@@ -80,22 +82,26 @@ class Points:
         self._blocks = Blocks(connection)
         self._segments = Segments(connection)
         self._places: dict[str, int] = {}
+        self._held: tuple[tuple[int, int], Groups] | None = None  # what waits, as it was read last
         self.state = State()
 
     def append(self, batch: Batch) -> None:
         """Add points. It takes the same few statements whatever they are."""
         self.refresh()
-        rows, state = self._rows(batch), self.state
-        branches = not state.begun and self._begin(rows.points)
-        size, last = state.waiting + len(rows), int(rows.points.calls[-1])
+        self._held = None
+        places, state = self._places_of(batch), self.state
+        first = state.cursor + 1
+        branches = not state.begun and self._begin(int(batch.steps[0]))
+        size, last = state.waiting + len(batch), first + int(batch.calls[-1])
         self.state = replace(self.state, cursor=last, waiting=size, rows=state.rows + 1)
-        if branches:
-            self._seal(rows)
-            self._sum_up_again()
-        elif self._is_full():
-            self._seal(rows)
+        if branches or self._is_full():
+            self._seal(_rows(batch, places, first))
+            if branches:
+                self._sum_up_again()
+        elif batch.width > 1 and len(batch) > UNLOCKED:
+            self._tail.append(_even(batch, places, first))
         else:
-            self._tail.append(rows)
+            self._tail.append(_rows(batch, places, first))
 
     def seal(self) -> None:
         """Pack the tail into blocks."""
@@ -139,12 +145,15 @@ class Points:
         """Return the digests of the metrics' main lines. `refresh` goes before."""
         state = self.state
         if state.summed < state.cursor:
-            self._sum_up(self._tail.read(max(state.summed, state.sealed.cursor)).grouped())
+            since = max(state.summed, state.sealed.cursor)
+            self._sum_up(self.waiting() if since == state.sealed.cursor else self._tail.read(since).grouped())
         return self.state.digests
 
     def count(self, place: int) -> int:
         """Return how many points a metric has on its main line. `refresh` goes before."""
-        return int(self.digests()["count"][place])
+        if any(each.branches for each in self.segments()):
+            return int(self.digests()["count"][place])
+        return self._sealed_count(place) + self.waiting().count(place)  # to sum the tail up would take longer
 
     def greatest_step(self) -> int | None:
         """Return the greatest step of all main lines; None where there is no point."""
@@ -169,8 +178,8 @@ class Points:
     def read(self, places: Iterable[int], after: int = 0) -> list[Columns]:
         """Return the points of metrics past a call, in the order they were logged: their main lines."""
         self.refresh()
-        lines = self.segments()
-        waiting = self._tail.read(max(after, self.state.sealed.cursor)).grouped()
+        lines, sealed = self.segments(), self.state.sealed.cursor
+        waiting = self._tail.read(after).grouped() if after > sealed else self.waiting()
         return [_main_line(self._read_one(place, after, waiting), lines) for place in places]
 
     def logged(self, after: int, until: int) -> Rows:
@@ -218,18 +227,26 @@ class Points:
         self.refresh()
         if any(each.branches for each in self.segments()):
             return None
-        counts = self.state.sealed.counts
-        count = int(counts[place]) if place < len(counts) else 0
-        stretch = Stretch(place, self._blocks.digests(place, count), self.waiting().of(place))
+        digests = self._blocks.digests(place, self._sealed_count(place))
+        stretch = Stretch(place, digests, self.waiting().of(place))
         return stretch if stretch.rises(window) else None
 
+    def _sealed_count(self, place: int) -> int:
+        counts = self.state.sealed.counts
+        return int(counts[place]) if place < len(counts) else 0
+
     def waiting(self) -> Groups:
-        """Return the points that are not in blocks yet. `refresh` goes before."""
-        return self._tail.read(self.state.sealed.cursor).grouped()
+        """Return the points that are not in blocks yet. `refresh` goes before.
+
+        A view asks more than once for what waits; until something is appended it is the same.
+        """
+        now = self.state.cursor, self.state.sealed.cursor
+        if self._held is None or self._held[0] != now:
+            self._held = now, self._tail.read(self.state.sealed.cursor).grouped()
+        return self._held[1]
 
     def _read_one(self, place: int, after: int, waiting: Groups) -> Columns:
-        sealed, newer = self.state.sealed, waiting.of(place)
-        count = int(sealed.counts[place]) if place < len(sealed.counts) else 0
+        sealed, newer, count = self.state.sealed, waiting.of(place), self._sealed_count(place)
         if not count or after >= sealed.cursor:
             return newer
         first = 0
@@ -240,14 +257,12 @@ class Points:
             older = older.take(older.calls > after)
         return Columns.of([older, newer])
 
-    def _rows(self, batch: Batch) -> Rows:
-        """Return the points with the places of their metrics and the numbers of their calls in this file."""
+    def _places_of(self, batch: Batch) -> NDArray[np.uint32]:
+        """Return the places of the batch's metrics; new ones get theirs."""
         if not all(name in self._places for name in batch.names):
             used = [batch.names[number] for number in np.flatnonzero(np.bincount(batch.metrics)).tolist()]
             self._add_names([name for name in used if name not in self._places])
-        places = np.array([self._places.get(name, 0) for name in batch.names], dtype=np.uint32)
-        calls = batch.calls + (self.state.cursor + 1)
-        return Rows(places[batch.metrics], Columns(calls, batch.steps, batch.times, batch.values))
+        return np.array([self._places.get(name, 0) for name in batch.names], dtype=np.uint32)
 
     def _add_names(self, names: list[str]) -> None:
         first = len(self.state.names) + 1
@@ -271,10 +286,10 @@ class Points:
         self._places.update((name, first + place) for place, name in enumerate(names))
         self.state = replace(self.state, names=self.state.names + tuple(names))
 
-    def _begin(self, points: Columns) -> bool:
+    def _begin(self, step: int) -> bool:
         """Note the first step of a segment, and tell whether it branches off what was there before."""
         self.state = replace(self.state, begun=True)
-        greatest, step = self.greatest_step(), int(points.steps[0])
+        greatest = self.greatest_step()
         branches = greatest is not None and step <= greatest
         self._segments.set_first_step(step, branches)
         return branches
@@ -333,6 +348,17 @@ class Points:
             return Sealed(cursor, np.frombuffer(counts, dtype="<i8"), np.frombuffer(digests, dtype=DIGEST))
         except ValueError as error:
             raise StoreError("the summaries of this file are cut short: agnez doctor makes them anew") from error
+
+
+def _rows(batch: Batch, places: NDArray[np.uint32], first: int) -> Rows:
+    """Return the points with the places of their metrics and the numbers of their calls, which begin with `first`."""
+    return Rows(places[batch.metrics], Columns(batch.calls + first, batch.steps, batch.times, batch.values))
+
+
+def _even(batch: Batch, places: NDArray[np.uint32], first: int) -> Even:
+    """Return the same of a batch all of whose calls have all of its metrics: its columns hold each call so often."""
+    calls, steps, times = (column[:: batch.width] for column in (batch.calls, batch.steps, batch.times))
+    return Even(places, Columns(calls + first, steps, times, batch.values))
 
 
 def _main_line(points: Columns, lines: list[Segment]) -> Columns:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agnez.errors import StoreError
 from agnez.store.blocks import SIZE
 from agnez.store.columns import Columns, Records, starts_of
 from agnez.store.digest import DIGEST, digest
 from agnez.store.pack import HEAD, sums_of, unpack
-from agnez.store.tail import Rows
+from agnez.store.tail import METRIC_BYTES, Rows, decoded
 
 _EXACT = tuple(name for name in DIGEST.names or () if name != "mean")
-_METRIC_BYTES = 4
 
 
 def proven_block(stored: object, body: object) -> Columns | None:
@@ -37,11 +37,14 @@ def proven_blocks(stored: Sequence[bytes], bodies: Sequence[bytes]) -> Columns |
 
 def proven_row(metrics: object, body: object) -> Rows | None:
     """Return what a row of the tail holds; None where it is damaged."""
-    if not isinstance(metrics, bytes) or not isinstance(body, bytes) or len(metrics) % _METRIC_BYTES:
+    if not isinstance(metrics, bytes) or not isinstance(body, bytes) or len(metrics) % METRIC_BYTES:
         return None
-    places = np.frombuffer(metrics, dtype="<u4")
-    points = _intact([body], np.array([len(places)]))
-    return None if points is None else Rows(places, points)
+    try:
+        rows = decoded([metrics], [body])
+    except (StoreError, IndexError, OverflowError):
+        return None
+    whole = len(rows) and sums_of(rows.points, np.zeros(1, dtype=np.intp)).tobytes() == body[-8:]
+    return rows if whole else None
 
 
 def _intact(bodies: Sequence[bytes], counts: Records) -> Columns | None:

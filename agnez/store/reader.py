@@ -142,7 +142,8 @@ class RunReader:
         known = self._files.setdefault(rank, {})
         if known and not look:
             return known
-        self._facts = _facts(self.own)
+        if look:
+            self._facts = _facts(self.own)
         if rank == 0:
             known[_OWN] = self.own
         for path in self._store.files(self.id, rank):

@@ -200,7 +200,8 @@ class RunFile:
     def _views(self, places: list[int], most: int) -> list[Columns]:
         """Return metrics' main lines: all points of those that have few, views of the others."""
         few = [place for place in places if self._points.count(place) <= most]
-        lines, window = dict(zip(few, self._points.read(few), strict=True)), _window(most, "step", None, None)
+        lines = dict(zip(few, self._points.read(few), strict=True)) if few else {}
+        window = _window(most, "step", None, None)
         return [lines[place] if place in lines else self._points.view(place, window) for place in places]
 
     def read(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from agnez.errors import StoreError
 from agnez.store.columns import Columns, Records, starts_of
 from agnez.store.gather import gather
-from agnez.store.pack import lay, unpack
+from agnez.store.pack import lay, unpack, unpack_even, widths_of
+
+METRIC_BYTES = 4
 
 SCHEMA = """
 CREATE TABLE tail (
@@ -49,6 +52,23 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Even:
+    """Hold points of calls that all have the same metrics: these once, and each call's number, step and time once."""
+
+    metrics: Records
+    points: Columns
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def spread(self) -> Rows:
+        """Return the points one by one."""
+        points, width = self.points, len(self.metrics)
+        calls, steps, times = (np.repeat(column, width) for column in (points.calls, points.steps, points.times))
+        return Rows(np.tile(self.metrics, len(points.calls)), Columns(calls, steps, times, points.values))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Groups:
     """Hold points metric by metric: `metrics` are the metrics' places in rising order, `starts` where each begins."""
 
@@ -73,11 +93,19 @@ class Groups:
 
     def of(self, metric: int) -> Columns:
         """Return the points of one metric."""
+        return self.points.take(self._span(metric))
+
+    def count(self, metric: int) -> int:
+        """Return how many points one metric has."""
+        span = self._span(metric)
+        return int(span.stop - span.start)
+
+    def _span(self, metric: int) -> slice:
         place = int(np.searchsorted(self.metrics, metric))
         if place == len(self.metrics) or self.metrics[place] != metric:
-            return Columns.of([])
-        ends = np.append(self.starts[1:], len(self.points))
-        return self.points.take(slice(self.starts[place], ends[place]))
+            return slice(0, 0)
+        last = place + 1 == len(self.metrics)
+        return slice(int(self.starts[place]), len(self.points) if last else int(self.starts[place + 1]))
 
 
 class Tail:
@@ -86,9 +114,9 @@ class Tail:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def append(self, rows: Rows) -> None:
+    def append(self, rows: Rows | Even) -> None:
         """Add points, as one row. Only the tail as a whole is packed tight: this here happens beside a training."""
-        body = lay(rows.points)
+        body = lay(rows.points, len(rows.metrics) if isinstance(rows, Even) else 1)
         metrics, last = rows.metrics.astype("<u4").tobytes(), int(rows.points.calls[-1])
         self._connection.execute(
             "INSERT INTO tail (last, points, metrics, body) VALUES (?, ?, ?, ?)", (last, len(rows), metrics, body)
@@ -126,12 +154,35 @@ def decoded(metrics: Sequence[bytes] = (), bodies: Sequence[bytes] = ()) -> Rows
         StoreError: they are damaged.
     """
     try:
-        rows = Rows(np.frombuffer(b"".join(metrics), dtype="<u4"), unpack(bodies))
+        return Rows.of([_decoded(*alike) for alike in _alike(metrics, bodies)])
     except ValueError as error:
         raise StoreError(_DAMAGED) from error
+
+
+def _alike(
+    metrics: Sequence[bytes], bodies: Sequence[bytes]
+) -> Iterator[tuple[Sequence[bytes], Sequence[bytes], bool]]:
+    """Return rows in their order, as many together as are all even or all not, and which."""
+    rows = zip(metrics, bodies, widths_of(bodies), strict=True)
+    for even, group in groupby(rows, key=lambda row: row[2] > 1):
+        names, packed, _ = zip(*group, strict=True)
+        yield names, packed, even
+
+
+def _decoded(metrics: Sequence[bytes], bodies: Sequence[bytes], even: bool) -> Rows:
+    if even:
+        return Rows.of([_spread(each, body) for each, body in zip(metrics, bodies, strict=True)])
+    rows = Rows(np.frombuffer(b"".join(metrics), dtype="<u4"), unpack(bodies))
     if len(rows.metrics) != len(rows.points):
-        raise StoreError(_DAMAGED)
+        raise ValueError("metrics are missing")
     return rows
+
+
+def _spread(metrics: bytes, body: bytes) -> Rows:
+    even = Even(np.frombuffer(metrics, dtype="<u4"), unpack_even(body))
+    if len(even.metrics) * len(even.points.calls) != len(even):
+        raise ValueError("metrics are missing")
+    return even.spread()
 
 
 _DAMAGED = "rows of the newest points are cut short: agnez doctor saves what can be read"

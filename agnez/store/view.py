@@ -40,9 +40,14 @@ class Window:
         x = self.x(points)
         return (x >= self.first) & (x <= self.last)
 
+    def part(self, points: Columns) -> Columns:
+        """Return the points in the range."""
+        inside = self.inside(points)
+        return points if inside.all() else points.take(inside)
+
     def of(self, points: Columns) -> Columns:
         """Return the view of points that are all at hand, in any order."""
-        points = points.take(self.inside(points))
+        points = self.part(points)
         x = self.x(points)
         if (x[1:] < x[:-1]).any():
             points = points.take(np.argsort(x, kind="stable"))
@@ -72,15 +77,13 @@ class Stretch:
 def within(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
     """Return all points in a range of a series that never goes back on the axis."""
     begin, end = _span(stretch, window)
-    points = Columns.of([blocks.read(stretch.metric, begin, end), stretch.newer])
-    inside = window.inside(points)
-    return points if inside.all() else points.take(inside)
+    return window.part(Columns.of([blocks.read(stretch.metric, begin, end), stretch.newer]))
 
 
 def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
     """Return the view of a series that never goes back on the axis."""
     begin, end = _span(stretch, window)
-    some, newer = stretch.digests[begin:end], stretch.newer.take(window.inside(stretch.newer))
+    some, newer = stretch.digests[begin:end], window.part(stretch.newer)
     counts = some["count"].copy()
     if counts.sum() + len(newer) <= window.most + 2 * SIZE:
         return window.of(within(blocks, stretch, window))
@@ -92,16 +95,38 @@ def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
     read = (spans > _MOST_SPANNED) | (firsts < window.first) | (lasts > window.last)
     if read.any():  # if not, spare a copy: there may be 100,000 digests
         some, places = some[~read], places[~read]
-    raw = Columns.of([blocks.read_some(stretch.metric, (begin + np.flatnonzero(read)).tolist()), newer])
-    ranks = np.append(_ranks(before[read], counts[read]), counts.sum() + np.arange(len(newer)))
-    inside = window.inside(raw)
-    raw, ranks = raw.take(inside), ranks[inside]
-    known, known_places = _known(some, places)
-    return _chosen(Columns.of([raw, known]), np.append(buckets.of(window.x(raw), ranks), known_places))
+    candidates = [_known(some, places)]
+    for numbers in _portions(np.flatnonzero(read), _AT_ONCE):
+        points = blocks.read_some(stretch.metric, (begin + numbers).tolist())
+        candidates.append(_candidates(points, _ranks(before[numbers], counts[numbers]), buckets, window))
+    for numbers in _portions(np.arange(len(newer)), _AT_ONCE * SIZE):
+        points = newer.take(slice(numbers[0], numbers[-1] + 1))
+        candidates.append(_candidates(points, counts.sum() + numbers, buckets, window))
+    return _chosen(Columns.of([points for points, _ in candidates]), np.concatenate([place for _, place in candidates]))
 
 
 _MOST_SPANNED = 2
 """Buckets that a block may reach into beyond the one it begins in, and still be taken as one piece."""
+
+
+_AT_ONCE = 64
+"""Blocks that are read together: of so many points the columns stay in the processor's cache."""
+
+
+def _portions(numbers: IntArray, size: int) -> list[IntArray]:
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
+def _candidates(points: Columns, ranks: IntArray, buckets: Buckets, window: Window) -> tuple[Columns, IntArray]:
+    """Return the points that may be shown, of some that lie in a row, with their buckets."""
+    inside = window.inside(points)
+    if not inside.all():
+        points, ranks = points.take(inside), ranks[inside]
+    if not len(points):
+        return points, ranks
+    places = buckets.of(window.x(points), ranks)
+    kept = extremes(points.values, places)
+    return points.take(kept), places[kept]
 
 
 def _span(stretch: Stretch, window: Window) -> tuple[int, int]:

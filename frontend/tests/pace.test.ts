@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { pace } from "../src/state/pace";
+import { pace, pieces } from "../src/state/pace";
 
 describe("what streams in", () => {
   beforeEach(() => vi.useFakeTimers());
@@ -96,5 +96,57 @@ describe("what streams in", () => {
     paced.goAlong(() => took.push(1));
     vi.advanceTimersByTime(250);
     expect(took).toEqual([1]);
+  });
+
+  test("takes of one thing only the last", () => {
+    const { took, paced, say } = taken();
+    say(0);
+    const [here, there] = [{}, {}];
+    for (let i = 1; i < 4; i++) {
+      paced.take(() => took.push(i), here);
+      paced.take(() => took.push(10 * i), there);
+    }
+    vi.advanceTimersByTime(300);
+    expect(took).toEqual([0, 3, 30]);
+  });
+});
+
+describe("work in pieces", () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  /** Acts that each take a number of milliseconds, with what follows from them. */
+  function worked(ms: number, count: number): { done: number[]; settled: () => number } {
+    const done: number[] = [];
+    let settled = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => settled * ms);
+    const work = pieces(() => settled++);
+    work(Array.from({ length: count }, (_, nth) => () => done.push(nth)));
+    return { done, settled: () => settled };
+  }
+
+  test("is done a few milliseconds at a time, all of it and in its order", () => {
+    const { done, settled } = worked(4, 7);
+    expect(done).toEqual([]);
+    vi.advanceTimersToNextTimer();
+    expect(done).toEqual([0, 1]);
+    vi.runAllTimers();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(settled()).toBe(7);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("goes on after what fails", () => {
+    const done: number[] = [];
+    const fail = (): void => {
+      throw new Error("on purpose");
+    };
+    pieces(() => undefined)([fail, () => done.push(1)]);
+    expect(() => vi.advanceTimersToNextTimer()).toThrow("on purpose");
+    vi.runAllTimers();
+    expect(done).toEqual([1]);
   });
 });

@@ -109,6 +109,22 @@ def test_a_connection_that_died_in_its_sleep_is_made_anew(
     expect(page.locator("[data-testid=connection][data-state=live]")).to_be_attached(timeout=20_000)
 
 
+def test_what_an_address_names_is_read_while_the_page_is_still_being_connected(
+    watched: Watched, start: Start, serve: Callable[[], Popen[str]], store: Path, port: int
+) -> None:
+    run = Stand(start, store, "early")
+    run.do("log", "loss", 10)
+    serve()
+    while about(port) is None:
+        watched.page.wait_for_timeout(100)
+    watched.page.route_web_socket("**/socket.io/**", lambda socket: None)  # opened, and never answered
+    page = watched.open(f"http://127.0.0.1:{port}/?run={run.id}")
+    tile = page.locator("[data-testid=number][data-metric=loss]")
+    expect(tile).not_to_have_attribute("data-value", "", timeout=20_000)
+    expect(page.locator("[data-testid=connection][data-state=connecting]")).to_be_attached()
+    assert watched.errors == []
+
+
 def test_runs_laid_over_are_followed_as_the_shown_one_is(
     watched: Watched, start: Start, serve: Callable[[], Popen[str]], store: Path, port: int
 ) -> None:

@@ -26,9 +26,8 @@ def table(**columns: Sequence[float]) -> Batch:
     values = np.array(list(columns.values()), dtype=np.float64)
     metrics, calls = values.shape
     numbers = np.repeat(np.arange(calls), metrics)
-    return Batch(
-        tuple(columns), np.tile(np.arange(metrics), calls), numbers, numbers, values.T.ravel(), numbers * SECOND
-    )
+    places = np.tile(np.arange(metrics), calls)
+    return Batch(tuple(columns), places, numbers, numbers, values.T.ravel(), numbers * SECOND, metrics)
 
 
 def put(file: RunFile, batch: Batch | Sequence[Point]) -> None:
@@ -99,6 +98,26 @@ class PointsContract:
             for _, found, _ in [before, reader.series(after=cursor - 1000)]:
                 assert {each.metric: len(each) for each in found} == {"a": 1000, "b": 1010, "c": 10}
             assert [len(each) for each in reader.series(["c", "b"], after=cursor)[1]] == [10, 10]
+
+    def test_calls_of_the_same_metrics_are_read_back_among_others(self) -> None:
+        random = np.random.default_rng(0)
+        many = random.normal(size=(3, 400))
+        many[1, 7] = math.nan
+        with self.open() as file, self.open() as reader:
+            put(file, points("b", [5]))  # so it has the first place
+            put(file, table(a=many[0], b=many[1], c=many[2]))
+            put(file, table(c=[1], a=[2]))
+            put(file, table(a=many[2], c=many[0]))
+            cursor, found, _ = reader.series(after=201)  # in the midst of them
+            assert {each.metric: len(each) for each in found} == {"a": 601, "b": 200, "c": 601} and cursor == 802
+            assert [each.calls[0] for each in found] == [202, 202, 202]
+            calls = np.repeat(range(802), [1, *[3] * 400, 2, *[2] * 400])
+            assert file.logged(0, 802).calls.tolist() == calls.tolist()
+        for _ in range(2):  # from the tail, which closing has packed then
+            a, b = self.read("a"), self.read("b")
+            assert bits(a.values) == bits(np.concatenate([many[0], [2], many[2]]))
+            assert bits(b.values) == bits(np.concatenate([[5], many[1]]))
+            assert a.steps.tolist() == [*range(400), 0, *range(400)] and a.times[7] == 7.0
 
     def test_a_transaction_that_fails_leaves_nothing(self) -> None:
         with self.open() as file:

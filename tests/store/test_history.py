@@ -68,7 +68,7 @@ def runs(draw: st.DrawFn) -> Batch:
     times = 1_000_000 * steps + random.integers(0, 1000, calls)
     number = np.repeat(np.arange(calls), metrics)
     places = np.tile(np.arange(metrics), calls)
-    return Batch(("a", "b", "c")[:metrics], places, number, steps[number], values, times[number])
+    return Batch(("a", "b", "c")[:metrics], places, number, steps[number], values, times[number], metrics)
 
 
 class History(RuleBasedStateMachine):
@@ -82,6 +82,7 @@ class History(RuleBasedStateMachine):
         self.patch.setattr(blocks, "PAGE", 3)
         self.patch.setattr(points, "_FULL_POINTS", full)
         self.patch.setattr(points, "_FULL_POINTS_PER_METRIC", 1)
+        self.patch.setattr(points, "UNLOCKED", 40)
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "run.db"
         self.file = RunFile(self.path, create=True)

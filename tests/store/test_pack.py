@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agnez.store.columns import Columns
-from agnez.store.pack import lay, pack, unpack
+from agnez.store.pack import lay, pack, unpack, unpack_even, widths_of
+from agnez.store.proof import proven_row
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 SHORT = st.integers(0, 300)
@@ -50,3 +51,40 @@ def test_a_body_that_is_cut_short_is_an_error() -> None:
     for end in range(0, len(body), 7):
         with pytest.raises(ValueError):
             unpack([body[:end]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    calls=st.lists(st.tuples(WHOLE | SHORT, SHORT, WHOLE), min_size=1, max_size=20),
+    width=st.integers(2, 9),
+    seed=st.integers(0, 1000),
+)
+def test_what_calls_have_alike_is_laid_down_once(calls: list[tuple[int, int, int]], width: int, seed: int) -> None:
+    bits = np.random.default_rng(seed).integers(-(2**63), 2**63 - 1, len(calls) * width)
+    points = Columns(*np.array(calls, dtype=np.int64).T, values=bits.view(np.float64))
+    body = lay(points, width)
+    found = unpack_even(body)
+    assert widths_of([body]) == [width]
+    for name in ("calls", "steps", "times"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(points, name))
+    np.testing.assert_array_equal(found.values.view(np.int64), bits)
+    for end in range(len(body)):
+        with pytest.raises(ValueError):
+            unpack_even(body[:end])
+
+
+def test_a_row_of_the_tail_that_is_not_what_was_written_is_none() -> None:
+    calls = np.arange(300)
+    points = Columns(calls, calls * 2, calls**2, np.random.default_rng(0).random(900))
+    metrics, body = np.array([4, 0, 2], dtype="<u4").tobytes(), lay(points, 3)
+    rows = proven_row(metrics, body)
+    assert rows is not None and rows.metrics[:4].tolist() == [4, 0, 2, 4] and rows.points.steps[-1] == 598
+    for place in range(0, len(body), 3):
+        flipped = bytearray(body)
+        flipped[place] ^= 1
+        other = proven_row(metrics, bytes(flipped))
+        whole = other is not None and other.points.values.tobytes() == points.values.tobytes()
+        assert other is None or (whole and place < len(body) - 7208)  # of calls, steps and times only the last tells
+    for wrong in (metrics[:8], metrics + metrics, b"", metrics[:-1]):
+        assert proven_row(wrong, body) is None
+    assert proven_row(metrics, body[:100]) is None and proven_row(metrics, b"") is None

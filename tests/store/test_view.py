@@ -9,6 +9,7 @@ import pytest
 from contract import put, table
 
 from agnez.store import RunFile
+from agnez.store.decimation import decimate
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,42 @@ def test_a_single_value_that_is_not_finite_is_seen_among_millions(tmp_path: Path
     with RunFile(tmp_path / "run.db", create=True) as file:
         put(file, table(loss=values))
         assert file.view("loss", most=100).steps[~np.isfinite(file.view("loss", most=100).values)].tolist() == [777_777]
+
+
+@pytest.mark.parametrize("waiting", [0, 20_000])
+@pytest.mark.parametrize("odd", [[], [0, 70_000, 70_001, 204_000]])
+def test_a_view_of_blocks_that_are_all_read_is_that_of_all_points(
+    tmp_path: Path, values: np.ndarray, odd: list[int], waiting: int
+) -> None:
+    full = 200 * 1024
+    values = values[: full + waiting].copy()
+    values[odd] = math.nan
+    with RunFile(tmp_path / "run.db", create=True) as file:
+        put(file, table(loss=values[:full]))
+        file.compact()
+        if waiting:
+            rest = table(loss=values[full:])
+            steps = rest.steps + full
+            with file.transaction():
+                file.append(type(rest)(rest.names, rest.metrics, rest.calls, steps, rest.values, rest.times))
+        expected = decimate(file.read("loss"), 2000)
+        seen = file.view("loss", most=2000)
+        assert seen.steps.tolist() == expected.steps.tolist()
+        np.testing.assert_array_equal(seen.values, expected.values)
+
+
+def test_a_view_has_what_was_appended_since_the_last_one_and_what_was_taken_back_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    with RunFile(path, create=True) as writer, RunFile(path) as reader:
+        for count in range(1, 4):
+            put(writer, table(loss=[float(count)]))
+            assert len(reader.view("loss", most=10)) == count
+            writer.compact()
+            assert len(reader.view("loss", most=10)) == count
+        with pytest.raises(ZeroDivisionError), writer.transaction():
+            writer.append(table(loss=[8.0]))
+            assert writer.view("loss", most=10).values[-1] == 8
+            raise ZeroDivisionError
+        put(writer, table(loss=[9.0]))
+        for file in (reader, writer):
+            assert file.view("loss", most=10).values.tolist() == [1, 2, 3, 9]

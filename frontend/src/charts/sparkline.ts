@@ -41,7 +41,7 @@ export function sparkline(): Sparkline {
     update: (next) => {
       if (model !== null && looksAlike(model, next, node.width)) return;
       model = next;
-      calmly.take(() => markDirty(drawable));
+      calmly.take(() => markDirty(drawable), drawable);
     },
     destroy: leave,
   };

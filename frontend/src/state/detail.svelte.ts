@@ -37,8 +37,9 @@ export interface Answer {
   get(run: string, metric: string): Finer | undefined;
 }
 
-/** The user may go on: what is asked for waits for that. */
+/** The user may go on: what is asked for so soon after something else waits for that. */
 const CALM_MS = 60;
+const SOON_MS = 200;
 /** Answers that are kept, by the points that they hold in all. */
 const MOST_KEPT = 1_000_000;
 const LEAST = 10;
@@ -90,6 +91,7 @@ export class Want {
   #wish: Wish | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: AbortController | null = null;
+  #asked = -Infinity;
   /** The newest answer; it stays until the next one is there. Null where nothing finer is wanted. */
   answer = $state.raw<Answer | null>(null);
   loading = $state(false);
@@ -103,10 +105,13 @@ export class Want {
     if (wish !== null && this.#wish !== null && JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
     this.#wish = wish;
     this.#stop();
+    const soon = performance.now() - this.#asked < SOON_MS;
+    this.#asked = performance.now();
     if (wish === null) this.answer = null;
     else if (!this.#suffices(wish)) {
       this.loading = true;
-      this.#timer = setTimeout(() => void this.#read(wish), CALM_MS);
+      if (soon) this.#timer = setTimeout(() => void this.#read(wish), CALM_MS);
+      else void this.#read(wish);
     }
   }
 

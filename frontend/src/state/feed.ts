@@ -1,17 +1,22 @@
 /** How the page gets the points that it needs: each series is read up to a cursor, and the server goes on from there. */
 
 import { SvelteMap } from "svelte/reactivity";
-import { readSeries, type Mark } from "../network";
+import { readSeries, type Mark, type SeriesRead } from "../network";
 import type { PointsMessage } from "../wire";
 import { Needs } from "./needs";
 import { SeriesStore } from "./series.svelte";
 
 /** Of a run with few metrics all are held, also those out of view. */
 const FEW_METRICS = 100;
+/** Of runs that are laid over too, where they are no more series than these: then nothing waits for charts to be made. */
+const FEW_BESIDE = 200;
 /** Points that are read of a series at first, where there are not too many series. */
 const MOST_POINTS = 2000;
 const FEWEST_POINTS = 400;
 const MOST_IN_ALL = 1_000_000;
+/** Series that are read at a time, and runs at the least: what is there is drawn while the rest is read. */
+const PORTION = 10;
+const FEWEST_RUNS = 5;
 /** Points that are held of a series of a run that is laid over. */
 const BOUND_BESIDE = 4096;
 /** Runs that were shown and are kept, for the way back. */
@@ -168,8 +173,8 @@ export class Feed {
   // --- what is wanted, and what is lacking
 
   #wanted(run: string): Set<string> {
-    if (run !== this.#shown) return new Set(this.needs.all.metrics);
-    return new Set([...this.needs.all.metrics, ...this.needs.shown.metrics, ...this.#few]);
+    const all = [...this.needs.all.metrics, ...this.needs.shown.metrics, ...this.#few];
+    return new Set(run === this.#shown || this.#beside.length * this.#few.size <= FEW_BESIDE ? all : this.needs.all.metrics);
   }
 
   get #runs(): string[] {
@@ -239,7 +244,10 @@ export class Feed {
     try {
       const found = await readSeries({ runs: [run], first: FEW_METRICS, most: MOST_POINTS });
       if (turn !== this.#turn) return;
-      for (const { message } of found) this.#stores.get(run)?.hold(message);
+      for (const { message } of found) {
+        // Where there are no more, of what else is wanted there is nothing.
+        this.#stores.get(run)?.hold(message, message.series.length < FEW_METRICS ? this.#wanted(run) : []);
+      }
       this.know(this.of(run).metrics);
       this.#opened = found.length > 0;
       if (!this.#opened) failed = new MissingError(run);
@@ -257,22 +265,38 @@ export class Feed {
   async #read(runs: readonly string[], metrics: readonly string[]): Promise<boolean> {
     if (metrics.length === 0) return true;
     for (const run of runs) this.#reading.set(run, new Set([...(this.#reading.get(run) ?? []), ...metrics]));
-    const most = Math.floor(MOST_IN_ALL / (runs.length * metrics.length));
+    const most = Math.max(FEWEST_POINTS, Math.min(MOST_POINTS, Math.floor(MOST_IN_ALL / (runs.length * metrics.length))));
+    const portions = parted(runs, Math.max(FEWEST_RUNS, Math.floor(PORTION / metrics.length)));
+    const ask = (some: readonly string[] | undefined): Promise<SeriesRead[]> | null => some ? readSeries({ runs: some, metrics, most }) : null;
     try {
-      const found = await readSeries({ runs, metrics, most: Math.max(FEWEST_POINTS, Math.min(MOST_POINTS, most)) });
-      const there = new Set(found.map(({ message }) => message.run));
-      for (const { message, asked } of found) this.#stores.get(message.run)?.hold(message, asked);
-      for (const run of runs) {
-        if (there.has(run)) this.#thin(run);
-        else this.#missing.add(run);
+      // One at a time, as two would wait for each other: the server reads the next while the page takes what has come.
+      let coming = ask(portions[0]);
+      for (const [nth, some] of portions.entries()) {
+        const found = await coming;
+        coming = ask(portions[nth + 1]);
+        this.#hold(some, metrics, found ?? []);
       }
       return true;
     } catch (error) {
       this.#outside.read(error);
       return false;
     } finally {
-      for (const run of runs) for (const metric of metrics) this.#reading.get(run)?.delete(metric);
+      for (const run of runs) this.#haveRead(run, metrics);
     }
+  }
+
+  #hold(runs: readonly string[], metrics: readonly string[], found: readonly SeriesRead[]): void {
+    const there = new Set(found.map(({ message }) => message.run));
+    for (const { message, asked } of found) this.#stores.get(message.run)?.hold(message, asked);
+    for (const run of runs) {
+      if (there.has(run)) this.#thin(run);
+      else this.#missing.add(run);
+      this.#haveRead(run, metrics);
+    }
+  }
+
+  #haveRead(run: string, metrics: readonly string[]): void {
+    for (const metric of metrics) this.#reading.get(run)?.delete(metric);
   }
 
   /** Let go of series that went out of view long ago. */
@@ -314,6 +338,10 @@ export class Feed {
     this.#awaited = null;
     this.#outside.caughtUp();
   }
+}
+
+function parted(runs: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(runs.length / size) }, (_, nth) => runs.slice(nth * size, (nth + 1) * size));
 }
 
 /** Says that a run is not in the store. */

@@ -40,10 +40,10 @@ export class Layout {
   readonly #session: Session;
   readonly #view: View;
   #project = $state.raw<ProjectLayout>(NO_LAYOUT);
-  #of: string | null = null;
+  #of: string | null | undefined = undefined;
   #writing: Promise<void> = Promise.resolve();
   /** Whether it is known how the project's cells stand. */
-  ready = $state(true);
+  ready = $state(false);
   /** The size that a cell is being given. */
   trying = $state.raw<{ readonly id: string; readonly rows: number; readonly columns: number } | null>(null);
   /** The cell that is being moved, and where it would go: onto another one, or to a place by its `pos`. */
@@ -95,8 +95,8 @@ export class Layout {
     if (project === this.#of) return;
     this.#of = project;
     this.#project = NO_LAYOUT;
+    this.ready = project === null;
     if (project === null) return;
-    this.ready = false;
     const layout = await readLayout(project).catch(() => null);
     if (project !== this.#of) return;
     this.#project = layout ?? NO_LAYOUT;
@@ -154,7 +154,7 @@ export class Layout {
   /** Show the change at once, and keep it: with the cells, and for those of runs to come. */
   #write(changes: readonly Change[]): void {
     const revision = this.#project.revision + 1;
-    const project = this.#of;
+    const project = this.#of ?? null;
     const fields = changes.map(({ id, spot }) => ({ id, spot: project === null ? spot : { ...spot, layout: revision } }));
     for (const { id, spot } of fields) {
       const cell = this.#session.cells.get(id);

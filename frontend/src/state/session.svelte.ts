@@ -32,6 +32,8 @@ export class Session {
   connection = $state<Connection>("connecting");
   shown = $state<Shown>(undefined);
   loading = $state(true);
+  /** Whether the list of runs was read, or could not be: before that nothing is known of the run that is shown. */
+  listed = $state(false);
   looseCells = $state(0);
   command = $state("agnez server");
   notice = $state<string | null>(null);
@@ -48,6 +50,8 @@ export class Session {
     },
   });
   #freshCells = true;
+  /** Whether the list of runs could be read while the page was still being connected; null once it is. */
+  #early: Promise<boolean> | null = null;
   #link: Link;
   #thrift = new Thrift();
   #pace = pace(() => (document.hidden ? HIDDEN_TURN_MS : this.#thrift.interval), { begins: () => this.#thrift.measure() });
@@ -62,6 +66,9 @@ export class Session {
       this.#pace.flush();
       if (this.#reachable) void this.#countLoose();
     });
+    // What the page shows is read at once: to connect takes as long again.
+    this.#early = this.#readList(false);
+    if (readAddress(location.search) !== undefined) this.#followAddress();
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
@@ -143,15 +150,24 @@ export class Session {
     this.notice = null;
     this.#freshCells = true;
     this.#feed.connected();
+    if (!(await this.#early)) await this.#readList(true);
+    this.#early = null;
+    await this.#countLoose();
+  }
+
+  /** Read the list of runs. Tells whether it could be, or it was said that it could not. */
+  async #readList(say: boolean): Promise<boolean> {
     try {
       const runs = await readRuns();
       this.#forgetRuns((id) => !runs.some((run) => run.id === id));
       this.#takeRuns(runs);
-      await this.#countLoose();
     } catch (error) {
+      if (!say) return false;
       this.#failed(error, "The list of runs could not be read");
     }
+    this.listed = true;
     if (this.shown === undefined) this.#followAddress();
+    return true;
   }
 
   #lost(): void {
@@ -186,7 +202,8 @@ export class Session {
   #takeRuns(records: readonly Run[]): void {
     for (const record of records) {
       const earlier = this.runs.get(record.id);
-      if (record.id === this.shown && record.heartbeat !== earlier?.heartbeat) this.heard = Date.now();
+      if (record.id === this.shown && earlier === undefined) this.heard = Math.max(this.heard, lastSign(record));
+      else if (record.id === this.shown && record.heartbeat !== earlier?.heartbeat) this.heard = Date.now();
       // A record without a summary says nothing of it, so the earlier one stands.
       this.runs.set(record.id, { ...(earlier?.summary && { summary: earlier.summary }), ...record });
       if (record.id === this.shown) this.#feed.know(Object.keys(record.summary ?? {}));
@@ -243,7 +260,7 @@ export class Session {
     this.cells.clear();
     this.findings = [];
     this.notice = null;
-    this.heard = Math.max(0, ...[this.run?.heartbeat, this.run?.created].map((time) => (time ?? 0) / 1000));
+    this.heard = this.run === undefined ? 0 : lastSign(this.run);
     this.#freshCells = true;
     this.loading = shown !== null && this.#feed.of(shown).metrics.length === 0;
     this.#feed.show(shown);
@@ -270,6 +287,11 @@ export class Session {
     }
     this.loading = false;
   }
+}
+
+/** When a run was last heard of, as its record has it, in milliseconds since 1970. */
+function lastSign({ heartbeat, created }: Run): number {
+  return Math.max(heartbeat ?? 0, created) / 1000;
 }
 
 /** The newest running run, else the newest. */

@@ -1,7 +1,7 @@
 /** How long the page rests between two turns, by what turns cost: a training on the same machine comes first. */
 
 /** The share of the time that the page may be busy. */
-const SHARE = 1 / 4;
+const SHARE = 1 / 2;
 const LEAST_MS = 95;
 const MOST_MS = 600;
 /** What is not spent is saved for so long: what comes now and then is shown at once, whatever a turn costs. */
