@@ -86,9 +86,8 @@ def main() -> None:
         for subject in [] if arguments.record else subjects:
             found[subject.peer.name] = measured(subject, arguments.loads, arguments.scale)
             print(f"{subject.peer.title}: {record.rounded(found[subject.peer.name])}", file=sys.stderr, flush=True)
-    if found:
-        record.write(arguments.out, {"scale": arguments.scale, "trackers": found})
-        print(table({"trackers": found}))
+            record.write(arguments.out, {"scale": arguments.scale, "trackers": found})
+    print(table({"trackers": found}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,16 +258,28 @@ def view(seen: Watched) -> dict[str, object]:
     whole = seen.ask(seen.of.axis)
     seen.drag()
     chosen = seen.ask(seen.of.axis)
-    if chosen is None or same(whole, chosen):
-        return {"zooms": False}
+    if not narrowed(whole, chosen):
+        return {"zooms": False, "axes": [whole, chosen]}
     newest = seen.ask(seen.of.newest)
     until(lambda: seen.ask(seen.of.newest) >= newest + 2, "no new points came", seen.page)
     seen.page.wait_for_timeout(1500)
-    updated = same(chosen, seen.ask(seen.of.axis))
+    updated = seen.ask(seen.of.axis)
     seen.page.reload(wait_until="commit")
     seen.until_shown()
     seen.page.wait_for_timeout(3000)
-    return {"zooms": True, "kept_updated": updated, "kept_reloaded": same(chosen, seen.ask(seen.of.axis))}
+    axes = [whole, chosen, updated, seen.ask(seen.of.axis)]
+    return {"zooms": True, "kept_updated": same(*axes[1:3]), "kept_reloaded": same(chosen, axes[3]), "axes": axes}
+
+
+def narrowed(whole: object, chosen: object) -> bool:
+    """Tell whether an axis shows a part of what it showed; one that grows by itself does not.
+
+    >>> narrowed([0, 40], [16, 28]), narrowed([0, 40], [0, 42]), narrowed(None, [16, 28]), narrowed(["0"], ["16"])
+    (True, False, True, True)
+    """
+    if isinstance(whole, list) and isinstance(chosen, list) and all(isinstance(each, int | float) for each in whole):
+        return abs(float(chosen[-1]) - float(chosen[0])) < 0.7 * abs(float(whole[-1]) - float(whole[0]))
+    return chosen is not None and not same(whole, chosen)
 
 
 def same(before: object, now: object) -> bool:
@@ -298,6 +309,8 @@ def opened(subject: Subject, load: str, scale: float) -> dict[str, object]:
         film = Film(seen.page)
         seen.page.goto(server + subject.page.address(subject.home / load, runs), wait_until="commit")
         drawn = 1000 * seen.until_at_rest(film, runs) - seen.ask("performance.timeOrigin")
+        if drawn < 0:
+            raise GivenUpError("not measured: no picture of the chart came")
         if drawn > 1000 * PATIENCE:
             raise GivenUpError(f"not within {PATIENCE:.0f} s")
         last = film.last(seen.box())
