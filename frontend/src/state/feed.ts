@@ -63,6 +63,8 @@ export class Feed {
   #watched = "";
   #leaving = false;
   #awaited: Set<string> | null = null;
+  /** What the server was asked to go on with and has not yet: its first answer tells what was, the next what happens. */
+  #asked = new Set<string>();
   #patience: ReturnType<typeof setTimeout> | undefined;
   #turn = 0;
 
@@ -131,15 +133,18 @@ export class Feed {
     this.#watched = "";
   }
 
-  /** Take what the server sent. Tells whether there was something of the shown run. */
-  take(messages: readonly PointsMessage[]): boolean {
-    let heard = false;
+  /** Take what the server sent. Returns when the shown run was heard of by it, in milliseconds since 1970; null if it was not. */
+  take(messages: readonly PointsMessage[]): number | null {
+    let heard: number | null = null;
     let gap = false;
     for (const message of messages) {
       const became = this.#stores.get(message.run)?.take(message) ?? "passed";
-      heard ||= became === "taken" && message.run === this.#shown;
+      const key = `${message.run}\n${message.after ?? ""}`;
+      const answers = this.#asked.delete(key);
+      const newest = newestTime(message);
+      if (became === "taken" && message.run === this.#shown && newest !== null) heard = Math.max(heard ?? 0, answers ? newest : Date.now());
       gap ||= became === "gap";
-      this.#awaited?.delete(`${message.run}\n${message.after ?? ""}`);
+      this.#awaited?.delete(key);
     }
     if (gap) this.#watch();
     this.#lookWhetherCaughtUp();
@@ -318,7 +323,8 @@ export class Feed {
     this.#watched = key;
     this.#watching = new Map(wanted.map(([run, metrics]) => [run, new Set(metrics)]));
     const marks = wanted.flatMap(([run, metrics]) => this.of(run).goOn(metrics).map((mark) => ({ run, ...mark })));
-    if (this.#awaited !== null) this.#awaited = new Set(marks.map(({ run, after }) => `${run}\n${after}`));
+    this.#asked = new Set(marks.map(({ run, after }) => `${run}\n${after}`));
+    if (this.#awaited !== null) this.#awaited = new Set(this.#asked);
     this.#outside.watch(this.#shown, marks);
     this.#lookWhetherCaughtUp();
   }
@@ -342,6 +348,12 @@ export class Feed {
 
 function parted(runs: readonly string[], size: number): string[][] {
   return Array.from({ length: Math.ceil(runs.length / size) }, (_, nth) => runs.slice(nth * size, (nth + 1) * size));
+}
+
+/** When the newest of some points was logged, in milliseconds since 1970; null where there are none. */
+function newestTime({ series }: PointsMessage): number | null {
+  const times = series.flatMap(({ times }) => times.at(-1) ?? []);
+  return times.length === 0 ? null : 1000 * Math.max(...times);
 }
 
 /** Says that a run is not in the store. */

@@ -52,6 +52,8 @@ export class Session {
   #freshCells = true;
   /** Whether the list of runs could be read while the page was still being connected; null once it is. */
   #early: Promise<boolean> | null = null;
+  /** Whether the server has told of all runs since it was reached: what it tells after that is news. */
+  #listed = false;
   #link: Link;
   #thrift = new Thrift();
   #pace = pace(() => (document.hidden ? HIDDEN_TURN_MS : this.#thrift.interval), { begins: () => this.#thrift.measure() });
@@ -72,7 +74,7 @@ export class Session {
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
-      runs: (runs) => this.#pace.goAlong(() => this.#takeRuns(runs)),
+      runs: (runs) => this.#pace.goAlong(() => this.#hearRuns(runs)),
       gone: (ids) => this.#pace.take(() => this.#takeGone(ids)),
       cells: (change) => this.#pace.take(() => this.#takeCells(change)),
       findings: (findings) => this.#pace.take(() => this.#takeFindings(findings)),
@@ -149,6 +151,7 @@ export class Session {
     this.connection = this.connection === "connecting" ? "live" : "catching up";
     this.notice = null;
     this.#freshCells = true;
+    this.#listed = false;
     this.#feed.connected();
     if (!(await this.#early)) await this.#readList(true);
     this.#early = null;
@@ -199,11 +202,19 @@ export class Session {
     for (const id of [...this.runs.keys()]) if (id !== this.shown && isGone(id)) this.runs.delete(id);
   }
 
+  /** Take what the server says of runs of its own accord; first of all that there are. */
+  #hearRuns(records: readonly Run[]): void {
+    const beats = (run: Run | undefined): boolean => run !== undefined && this.runs.get(run.id)?.heartbeat !== run.heartbeat;
+    const isNews = this.#listed && beats(records.find(({ id }) => id === this.shown));
+    this.#listed = true;
+    this.#takeRuns(records);
+    if (isNews) this.heard = Date.now();
+  }
+
   #takeRuns(records: readonly Run[]): void {
     for (const record of records) {
       const earlier = this.runs.get(record.id);
-      if (record.id === this.shown && earlier === undefined) this.heard = Math.max(this.heard, lastSign(record));
-      else if (record.id === this.shown && record.heartbeat !== earlier?.heartbeat) this.heard = Date.now();
+      if (record.id === this.shown) this.#hearOf(record);
       // A record without a summary says nothing of it, so the earlier one stands.
       this.runs.set(record.id, { ...(earlier?.summary && { summary: earlier.summary }), ...record });
       if (record.id === this.shown) this.#feed.know(Object.keys(record.summary ?? {}));
@@ -229,9 +240,15 @@ export class Session {
     if (own.length > 0 || findings.length === 0) this.findings = own;
   }
 
+  /** Take in when a run gave its last sign of life, as its record says; a clock that runs ahead says now. */
+  #hearOf({ heartbeat, created }: Run): void {
+    this.heard = Math.max(this.heard, Math.min(Date.now(), (heartbeat ?? created) / 1000));
+  }
+
   #takePoints(messages: readonly PointsMessage[]): void {
     goAlong();
-    if (this.#feed.take(messages)) this.heard = Date.now();
+    const heard = this.#feed.take(messages);
+    if (heard !== null) this.heard = Math.max(this.heard, Math.min(Date.now(), heard));
   }
 
   #resync(run: string | null): void {
@@ -260,7 +277,8 @@ export class Session {
     this.cells.clear();
     this.findings = [];
     this.notice = null;
-    this.heard = this.run === undefined ? 0 : lastSign(this.run);
+    this.heard = 0;
+    if (this.run !== undefined) this.#hearOf(this.run);
     this.#freshCells = true;
     this.loading = shown !== null && this.#feed.of(shown).metrics.length === 0;
     this.#feed.show(shown);
@@ -287,11 +305,6 @@ export class Session {
     }
     this.loading = false;
   }
-}
-
-/** When a run was last heard of, as its record has it, in milliseconds since 1970. */
-function lastSign({ heartbeat, created }: Run): number {
-  return Math.max(heartbeat ?? 0, created) / 1000;
 }
 
 /** The newest running run, else the newest. */
