@@ -2,6 +2,7 @@
 
 import { bisectLeft, bisectRight } from "d3-array";
 import type { Interval } from "../state/view.svelte";
+import { drawBeads, inBands } from "./apart";
 import type { Gap, Trace } from "./buckets";
 import { canvasInk, clear, type Surface } from "./canvas";
 import { changedFrom, ROOM } from "./change";
@@ -22,6 +23,9 @@ const MOST_CURSOR_DOTS = 12;
 /** Lines from which on one that is meant stands out before the others. */
 const CROWD = 4;
 const NOTE_LETTERS = 22;
+/** How long the bands of a dense line are by its dashes, and how strong it is between them. */
+const BANDS = 1.4;
+const WEAK = 0.3;
 /** Pixels at the right that a chart's buttons lie over. */
 const TOOLS = 56;
 
@@ -191,13 +195,18 @@ function drawStroke(ink: Ink, { frame, model }: Drawn, stroke: Stroke, from: num
   const colour = seriesColour(model.palette, style.colour);
   // Dashes are counted from the beginning of a line.
   const dash = stroke.dense ? [] : style.dash;
+  const bands = stroke.dense ? style.dash[0] : undefined;
   const start = from > 0 && dash.length === 0 ? startOf(stroke.trace, frame.x.invert(from - ROOM)) : 0;
   const lone: number[] = [];
   // Where a faint line of many points crosses itself it grows stronger: so it is as thin as it can be.
   const width = stroke.dense && stroke.strength < 1 ? 1 : style.width;
-  ink.stroke({ colour, width, dash, strength: stroke.strength, dense: stroke.dense }, (way) =>
-    followTrace(way, frame, stroke.trace, start, lone),
-  );
+  const pen = { colour, width, dash, strength: stroke.strength, dense: stroke.dense };
+  if (bands === undefined) ink.stroke(pen, (way) => followTrace(way, frame, stroke.trace, start, lone));
+  else {
+    ink.stroke({ ...pen, strength: WEAK * stroke.strength }, (way) => followTrace(inBands(way, frame.left, BANDS * bands, 1), frame, stroke.trace, start, lone));
+    ink.stroke(pen, (way) => followTrace(inBands(way, frame.left, BANDS * bands, 0), frame, stroke.trace, start, []));
+  }
+  if (stroke.smooth || stroke.strength === 1) drawBeads(ink, frame, stroke.trace, style.bead, colour, model.palette.panel, from - ROOM);
   // A point without a neighbour is no line: it is drawn as a dot.
   for (const i of lone) pointOf(ink, frame, stroke, i, style.width / 2 + 0.75, colour);
   if (stroke.dotted) {

@@ -1,5 +1,6 @@
 /** A chart as a file: its picture as PNG or SVG, its numbers as text. */
 
+import { drawBead } from "./apart";
 import { canvasInk, surfaceOf } from "./canvas";
 import { Curves } from "./curves";
 import { drawAll } from "./draw";
@@ -86,6 +87,7 @@ function writeNames(ink: Ink, { lines, palette }: LineModel, y: number): void {
       way.moveTo(x, y);
       way.lineTo(x + 16, y);
     });
+    drawBead(ink, style.bead, x + 8, y, pen.colour, palette.panel);
     ink.write(style.label, x + 21, y, { colour: palette.second, size: 12 });
     x += 21 + width + 18;
   }

@@ -2,6 +2,9 @@
 
 export type Phase = "batch" | "train" | "val" | "test";
 
+/** What stands along a line whose colour another line has as well. */
+export type Bead = "none" | "ring" | "square";
+
 export interface SeriesStyle {
   readonly metric: string;
   /** What tells this series from the others of its chart. */
@@ -9,6 +12,7 @@ export interface SeriesStyle {
   /** Which of the six series colours, from 1. */
   readonly colour: number;
   readonly dash: readonly number[];
+  readonly bead: Bead;
   readonly width: number;
   /** Strength of the line: 1 is full; the raw curve behind is a quarter. */
   readonly strength: number;
@@ -65,7 +69,7 @@ export function seriesStyles(metrics: readonly string[]): SeriesStyle[] {
 function plain(metric: string, label: string, nth: number): SeriesStyle {
   // Past the sixth series colours come again, told apart by their dashes.
   const round = Math.floor((nth - 1) / COLOURS) % 3;
-  return { metric, label, colour: ring(nth), dash: [[], DASHED, DOTTED][round] ?? [], width: 1.75, strength: 1 };
+  return { metric, label, colour: ring(nth), dash: [[], DASHED, DOTTED][round] ?? [], bead: "none", width: 1.75, strength: 1 };
 }
 
 function ofPhase(metric: string, label: string, phase: Phase, nth: number): SeriesStyle {
@@ -75,6 +79,7 @@ function ofPhase(metric: string, label: string, phase: Phase, nth: number): Seri
     label,
     colour: ring(2 * nth + own),
     dash: phase === "val" ? DASHED : phase === "test" ? DOTTED : [],
+    bead: "none",
     width: phase === "batch" ? 1 : 1.75,
     strength: phase === "batch" ? 0.25 : 1,
   };
@@ -97,13 +102,23 @@ export function colourOf(metric: string): number {
 
 const styled = new WeakMap<SeriesStyle, Map<string, SeriesStyle>>();
 
-/** Style the series of a run that is laid over: thin, in the colour of the run; the same object each time. */
-export function overlaid(style: SeriesStyle, colour: number, run: string, alone: boolean): SeriesStyle {
+const BEADS: readonly Bead[] = ["none", "ring", "square"];
+
+/** How many runs look each different. */
+export const RUN_LOOKS = COLOURS * BEADS.length;
+
+/** The look of a run by its number, from 1: past the sixth colours come again, and beads tell the runs apart. */
+export function runLook(nth: number): Pick<SeriesStyle, "colour" | "bead"> {
+  return { colour: ring(nth), bead: BEADS[Math.floor((nth - 1) / COLOURS) % BEADS.length] ?? "none" };
+}
+
+/** Style the series of a run that is laid over: thin, with the look of the run; the same object each time. */
+export function overlaid(style: SeriesStyle, nth: number, run: string, alone: boolean): SeriesStyle {
   const known = styled.get(style) ?? new Map<string, SeriesStyle>();
   styled.set(style, known);
   const label = alone ? run : `${run} ${style.label}`;
-  const key = `${colour} ${label}`;
-  const found = known.get(key) ?? { ...style, colour, width: 1, label };
+  const key = `${nth} ${label}`;
+  const found = known.get(key) ?? { ...style, ...runLook(nth), width: 1, label };
   known.set(key, found);
   return found;
 }

@@ -1,13 +1,12 @@
-/** One colour for each run, the same wherever it is shown. */
+/** One look for each run, the same wherever it is shown. */
 
+import { RUN_LOOKS } from "../charts/style";
 import type { Run } from "../wire";
 
-const COLOURS = 6;
-
-/** Give each run one of the series' colours, from 1, by the order in which they began: it keeps it as others come. */
+/** Give each run the number of its look, from 1, by the order in which they began: it keeps it as others come. */
 export function runColours(runs: Iterable<Run>): ReadonlyMap<string, number> {
   const ordered = [...runs].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
-  return new Map(ordered.map(({ id }, nth) => [id, (nth % COLOURS) + 1]));
+  return new Map(ordered.map(({ id }, nth) => [id, (nth % RUN_LOOKS) + 1]));
 }
 
 /** The run of the same project that began last before this one; null where there is none. */

@@ -15,7 +15,7 @@ export interface Page {
   readonly layout: Layout;
   readonly sheets: Sheets;
   readonly palette: Palette;
-  /** The series' colour of each run, the same wherever it is shown. */
+  /** The number of the look of each run, the same wherever it is shown. */
   readonly colours: ReadonlyMap<string, number>;
   /** The run of the same project that began before the shown one. */
   previous(): string | null;
