@@ -48,7 +48,7 @@ function outlook(seed: number): Outlook {
     theme: pick("system", "light", "dark"),
     scroll: Math.floor(next() * 10_000),
     charts: some(() => Object.fromEntries(Object.entries(chart()).filter(() => next() < 0.5)) as Partial<ChartSettings>),
-    views: some(() => pick("live", "figure")),
+    views: some(() => pick("live", "figure", "heat", "down-2")),
     sliders: some(number),
   };
 }

@@ -180,6 +180,10 @@ def test_a_table_is_sorted_scrolled_and_never_whole_in_the_page(page: Page) -> N
     expect(rows.first.locator("td").first).to_have_text("9")
     header.get_by_role("button").click()
     expect(rows.first.locator("td").first).to_have_text("0")
+    page.wait_for_function("() => location.hash.includes('view:guesses=up-')")
+    page.reload()
+    expect(rows.first.locator("td").first).to_have_text("0")
+    expect(header).to_have_attribute("aria-sort", "ascending")
     table.focus()
     page.keyboard.press("End")
     expect(table.locator('tr[aria-rowindex="501"]')).to_be_visible()
@@ -198,6 +202,9 @@ def test_histograms_stand_over_the_steps_as_ridges_and_as_a_map(page: Page, trai
     expect(plot.locator("canvas")).to_have_attribute("width", "6")
     training.go_on()
     expect(plot.locator("canvas")).to_have_attribute("width", "7")
+    page.wait_for_function("() => location.hash.includes('view:weights=heat')")
+    page.reload()
+    expect(plot).to_have_attribute("data-shown", "heat")
 
 
 def test_html_of_each_step_is_shown_in_a_sandbox(page: Page) -> None:

@@ -5,7 +5,7 @@
  * it cannot read counts as not said.
  */
 
-import { alike, DEFAULTS, type ChartSettings, type Interval, type Outlook, type Smoothing } from "./outlook";
+import { alike, DEFAULTS, type CellLook, type ChartSettings, type Interval, type Outlook, type Smoothing } from "./outlook";
 
 const VERSION = "1";
 const SMOOTHINGS: readonly string[] = ["ema", "time", "gauss", "median"];
@@ -78,7 +78,7 @@ export function readFragment(fragment: string): Reading {
     const [kind, key] = halves(word, ":").map(unescaped);
     if (word === "v" || part === "") continue;
     if (kind === "chart" && key) enter(charts, key, readChart(text));
-    else if (kind === "view" && key) enter(views, key, one(text, ["live", "figure"] as const));
+    else if (kind === "view" && key) enter(views, key, look(text));
     else if (kind === "slide" && key) enter(sliders, key, finite(text));
     else if (!take(PAGE, set, word, text)) unknown.push(part);
   }
@@ -152,6 +152,10 @@ function readSmoothing(text: string): Smoothing | undefined {
 
 function axis(text: string | undefined): Outlook["x"] | undefined {
   return text !== undefined && AXES.test(text) ? (text as Outlook["x"]) : undefined;
+}
+
+function look(text: string): CellLook | undefined {
+  return one(text, ["live", "figure", "heat"] as const) ?? (/^(up|down)-\d{1,6}$/.test(text) ? (text as CellLook) : undefined);
 }
 
 function one<T extends string>(text: string, among: readonly T[]): T | undefined {

@@ -7,6 +7,8 @@ export type Interval = readonly [number, number];
 export type AxisKind = "auto" | "step" | "epoch" | "time" | "relative" | `metric:${string}`;
 export type SmoothingKind = "none" | "ema" | "time" | "gauss" | "median";
 export type ScaleKind = "linear" | "log";
+/** How a cell is shown, where the user chose: live or as a figure; a histogram as a map; a table by one of its columns. */
+export type CellLook = CellView | "heat" | `${"up" | "down"}-${number}`;
 export type ThemeChoice = "system" | "light" | "dark";
 
 /** How curves are smoothed; `amount` from 0 (not at all) to 1. */
@@ -56,8 +58,8 @@ export interface Outlook extends ChartSettings {
   readonly scroll: number;
   /** What single charts have of their own, by the key of their cell. */
   readonly charts: Readonly<Record<string, Partial<ChartSettings>>>;
-  /** Whether a cell is shown live or as a figure, where the user chose. */
-  readonly views: Readonly<Record<string, CellView>>;
+  /** How cells are shown, where the user chose. */
+  readonly views: Readonly<Record<string, CellLook>>;
   /** Where the sliders of cells stand (the step that is shown); a cell whose slider follows the newest has none. */
   readonly sliders: Readonly<Record<string, number>>;
 }

@@ -2,7 +2,6 @@
 
 // Its maps and sets are read as they are: what changes is the record above them.
 /* eslint-disable svelte/prefer-svelte-reactivity */
-import type { View as CellView } from "../wire";
 import { addressOf } from "./address";
 import { readFragment, writeFragment } from "./fragment";
 import { History, type Act } from "./history";
@@ -16,6 +15,7 @@ import {
   toggled,
   withChart,
   type AxisKind,
+  type CellLook,
   type ChartSettings,
   type Interval,
   type Outlook,
@@ -195,12 +195,12 @@ export class View {
     this.change({ ...this.#now, charts: entered(this.#now.charts, this.keyOf(cell), null) }, `${cell} reset`);
   }
 
-  /** Whether a cell is shown live or as a figure; null where the user chose neither. */
-  cellView(cell: string): CellView | null {
+  /** How a cell is shown; null where the user did not choose. */
+  cellView(cell: string): CellLook | null {
     return entry(this.#views, this.keyOf(cell)) ?? null;
   }
 
-  setCellView(cell: string, view: CellView | null): void {
+  setCellView(cell: string, view: CellLook | null): void {
     this.set({ views: entered(this.#now.views, this.keyOf(cell), view) });
   }
 
