@@ -32,11 +32,14 @@ _NOT_ONCE = ("test_fuzz", "test_kill", "test_load", "test_posted", "test_sender"
 """Tests of what must not happen even once: a change out of its order, lost or doubled, a stranger who is let in."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Try tests that need browsers and servers up to three times: where a machine is busy, one of those may be late.
 
-    The summary names each that was tried again: one that is there often has a fault, or the code has.
+    The summary names each that was tried again: one that is there often has a fault, or the code has. `--reruns 0`
+    tries each but once.
     """
+    if config.getoption("reruns", 0) is not None:
+        return
     for item in items:
         if item.path.parent.name in _WITH_OTHERS and item.path.stem not in _NOT_ONCE:
             item.add_marker(pytest.mark.flaky(reruns=2))

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, Route, sync_playwright
 from states import STATES, fill
 
@@ -91,6 +92,7 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
         device_scale_factor=2,
+        **phone(suffix),
     )
     page.goto(address)
     page.get_by_test_id("chart").first.wait_for()
@@ -98,7 +100,19 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
     file = FOLDER / f"dashboard-{theme}{suffix}.png"
     page.screenshot(path=file)
     page.close()
+    with Image.open(file) as picture:
+        write(picture.convert("RGB"), file)
+
+
+def write(picture: Image.Image, file: Path) -> None:
+    """Write a picture in few colours, which the page has anyway."""
+    picture.quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, optimize=True)
     print(file.relative_to(FOLDER.parent.parent))
+
+
+def phone(suffix: str) -> dict[str, bool]:
+    """Return what makes a narrow page a phone's."""
+    return {"has_touch": suffix == "-narrow", "is_mobile": suffix == "-narrow"}
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -127,6 +141,7 @@ def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
         viewport={"width": width, "height": height},
         color_scheme="dark" if "-dark" in file.name else "light",
         reduced_motion="reduce",
+        **phone("-narrow" if "-narrow" in file.name else ""),
     )
     answers, held = {"error": 500, "not allowed": 403}, list[Route]()
     if name == "loading":
@@ -134,8 +149,7 @@ def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
     elif name in answers:
         page.route("**/series?*", lambda route: route.fulfill(status=answers[name], body="{}"))
     page.goto(address)
-    # What a viewer sees; nothing is measured here. A page calls a run stalled that it has not heard of for 15 s.
-    page.wait_for_timeout(20_000 if name == "stalled" else 2500)
+    page.wait_for_timeout(2500)  # what a viewer sees; nothing is measured here
     if name == "disconnected":
         page.context.set_offline(True)
         page.evaluate("() => dispatchEvent(new Event('offline'))")
@@ -151,8 +165,6 @@ def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
 
 def sheet(folder: Path, theme: str, names: list[str]) -> None:
     """Put the pictures of a theme on one sheet, small and in few colours."""
-    from PIL import Image, ImageDraw, ImageFont
-
     wide, narrow, gap, head = (480, 300), (139, 300), 14, 22
     across = 3
     ground, ink = ("#f6f5f2", "#1d2025") if theme == "light" else ("#121417", "#e8e9eb")
@@ -168,9 +180,7 @@ def sheet(folder: Path, theme: str, names: list[str]) -> None:
                 whole.paste(small, (left + aside, top + head))
             box = (left + aside, top + head, left + aside + size[0], top + head + size[1])
             draw.rectangle(box, outline="#8884" if theme == "light" else "#555")
-    file = FOLDER / f"states-{theme}.png"
-    whole.quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, optimize=True)
-    print(file.relative_to(FOLDER.parent.parent))
+    write(whole, FOLDER / f"states-{theme}.png")
 
 
 @contextmanager

@@ -47,10 +47,9 @@ async function answered(count = 1200, wish = WISH): Promise<ReturnType<Detail["w
 }
 
 describe("a wish", () => {
-  test("is read once the user rests, half its width further at each end", async () => {
+  test("is read at once, half its width further at each end", async () => {
     const want = new Detail().want(WISH);
-    expect([asked.length, want.loading]).toEqual([0, true]);
-    await calm();
+    expect([asked.length, want.loading]).toEqual([1, true]);
     expect(asked.map(({ wish }) => wish.part)).toEqual([{ x: "step", from: 50, to: 250 }]);
     expect(asked[0]?.wish.most).toBe(2000); // as fine as if the part alone were read
     asked[0]?.answer(3);
@@ -59,11 +58,12 @@ describe("a wish", () => {
     expect([...(want.answer?.get("r", "loss")?.points.steps ?? [])]).toEqual([50, 150, 250]);
   });
 
-  test("of a burst is the last one only", async () => {
-    const want = new Detail().want();
-    for (const from of [100, 110, 120]) want.ask({ ...WISH, from });
+  test("of a burst is the first one, and the last once the user rests", async () => {
+    const want = new Detail().want(WISH);
+    for (const from of [110, 115, 120]) want.ask({ ...WISH, from });
     await calm();
-    expect(asked.map(({ wish }) => wish.part?.from)).toEqual([80]);
+    expect(asked.map(({ wish }) => wish.part?.from)).toEqual([50, 80]);
+    expect(asked[0]?.signal?.aborted).toBe(true);
   });
 
   test("that is the same again asks for nothing", async () => {

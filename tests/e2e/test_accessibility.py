@@ -72,10 +72,14 @@ def test_axe_finds_nothing_in_any_state_of_a_run(
     found: dict[str, list[str]] = {}
     for state in STATES:
         page.goto(f"{server}/?run={runs[1][state]}")
-        # A page that has just heard of a run may wait 15 s before it calls it stalled.
         expect(page.get_by_test_id("run-state")).to_have_text(state, timeout=30_000)
         settle(page)
         found[state] = violations(page, axe)
+    page.goto(f"{server}/?run={runs[1]['failed']}")
+    page.get_by_test_id("evidence").click()  # a finding's chart, with the range that it speaks of
+    expect(page.get_by_test_id("stage").get_by_test_id("large-cell")).to_have_attribute("data-name", "Loss")
+    found["evidence"] = violations(page, axe)
+    page.keyboard.press("Escape")
     page.set_viewport_size({"width": 390, "height": 844})
     settle(page)
     found["narrow"] = violations(page, axe)
@@ -89,6 +93,24 @@ def settle(page: Page) -> None:
     page.get_by_test_id("chart").first.wait_for()
     page.wait_for_function("() => document.querySelectorAll('[data-testid=cell]').length >= 4")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_page_says_from_the_start_that_a_run_is_stalled(
+    page: Page, server: str, runs: tuple[Path, dict[str, str]]
+) -> None:
+    page.add_init_script(
+        """new MutationObserver(() => {
+            const said = document.querySelector("[data-testid=run-state]")?.textContent;
+            if (said) (window.said ??= new Set()).add(said);
+        }).observe(document, { childList: true, characterData: true, subtree: true })"""
+    )
+    page.goto(f"{server}/?run={runs[1]['stalled']}")
+    settle(page)
+    page.locator("[data-testid=connection][data-state=live]").wait_for(state="attached")
+    charts = page.get_by_test_id("chart").first
+    expect(charts).not_to_have_attribute("data-points", "0")
+    assert page.evaluate("() => [...window.said]") == ["stalled"]
+    assert "stalled" in page.title()
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -111,6 +133,14 @@ def test_axe_finds_nothing_in_what_lies_over_the_page(
     page.get_by_test_id("cell-open").click()
     page.get_by_test_id("stage").wait_for()
     found["stage"] = violations(page, axe)
+    page.keyboard.press("Escape")
+    page.get_by_test_id("cell-menu").first.click()
+    page.get_by_test_id("cell-hide").click()
+    page.get_by_test_id("show-hidden").click()
+    page.get_by_test_id("hidden-cells").wait_for()
+    found["hidden cells"] = violations(page, axe)
+    page.get_by_test_id("show-cell").click()
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 

@@ -265,6 +265,12 @@ def test_the_keyboard_does_all_that_the_pointer_does(opened: Open) -> None:
     page.wait_for_function("() => location.hash.includes('pins')")
     node.press("0")
     shows(page, *whole, "Weight norms")
+    height = "node => JSON.parse(node.dataset.frame).y.reduce((low, high) => high - low)"
+    before = node.evaluate(height)
+    node.press("Shift+ArrowUp")
+    page.wait_for_function(f"([node, before]) => ({height})(node) < before", arg=[node.element_handle(), before])
+    node.press("0")
+    page.wait_for_function(f"([node, before]) => ({height})(node) === before", arg=[node.element_handle(), before])
 
 
 def test_a_chart_has_a_name_a_summary_and_a_table_of_its_values(opened: Open) -> None:
@@ -496,7 +502,7 @@ def test_a_range_with_the_newest_point_moves_on_and_any_other_stays(
     assert zoomed(page) == (2, 8)
 
 
-def test_two_fingers_zoom_as_they_part(browser: Browser, served: Served) -> None:
+def test_two_fingers_zoom_as_they_part_and_move_along(browser: Browser, served: Served) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
     page.goto(f"{served.address}?run={served.run}")
@@ -517,4 +523,13 @@ def test_two_fingers_zoom_as_they_part(browser: Browser, served: Served) -> None
     start, end = zoomed(page)
     assert (start + end) / 2 == pytest.approx((low + high) / 2, rel=0.03)
     assert end - start == pytest.approx((high - low) * (right - left) / (right - left + 100), rel=0.03)
+    # Together they move what is zoomed.
+    touch("touchStart", left, right)
+    touch("touchMove", left + 40, right + 40)
+    touch("touchEnd")
+    page.wait_for_function(
+        "([node, start]) => JSON.parse(node.dataset.frame).x[0] < start", arg=[chart(page).element_handle(), start]
+    )
+    again, until = zoomed(page)
+    assert until - again == pytest.approx(end - start, rel=0.03) and again < start
     context.close()

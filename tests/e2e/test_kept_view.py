@@ -205,7 +205,66 @@ def test_cells_are_moved_by_hand_and_the_next_run_of_the_project_takes_it_over(
     wide = cell(page, "Loss").bounding_box()
     assert wide is not None and wide["width"] > 1.9 * plain["width"]
     page.get_by_test_id("show-hidden").click()
+    page.get_by_test_id("show-cell").click()
     expect(cell(page, "Accuracy")).to_be_visible()
+    expect(page.get_by_test_id("sheet")).to_have_count(0)  # no other is hidden
+
+
+def test_a_cell_is_resized_by_its_corner(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    box = cell(page, "Loss").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 1.9 * box["width"], box["y"] + 1.9 * box["height"], steps=12)
+    page.mouse.up()
+    until(page, "() => document.querySelector('[data-testid=do-undo]') !== null")
+    large = cell(page, "Loss").bounding_box()
+    assert large is not None and large["width"] > 1.9 * box["width"] and large["height"] > 1.9 * box["height"]
+    page.keyboard.press("Control+z")
+    until(page, "() => document.querySelector('[data-testid=do-undo]') === null")
+    assert cell(page, "Loss").bounding_box() == box
+
+
+def test_hidden_cells_are_shown_again_one_by_one(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    everything = names(page)
+    for name in ("Accuracy", "Loss", "Reward"):
+        arrange(page, name, "hide")
+    expect(page.get_by_test_id("cell")).to_have_count(6)
+    # By keys alone: the sheet, the second of its list, and out again.
+    page.keyboard.press("h")
+    shown = page.get_by_test_id("show-cell")
+    expect(shown.first).to_be_focused()
+    assert [each.get_attribute("data-name") for each in shown.all()] == ["Loss", "Accuracy", "Reward"]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(cell(page, "Accuracy")).to_have_count(1)
+    expect(shown).to_have_count(2)
+    expect(shown.nth(1)).to_be_focused()  # the next
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
+    assert page.get_by_test_id("show-hidden").text_content() == "2 hidden · show"
+    page.keyboard.press("Control+z")
+    expect(cell(page, "Accuracy")).to_have_count(0)
+    page.keyboard.press("Control+Shift+z")
+    expect(cell(page, "Accuracy")).to_have_count(1)
+    # By the palette, one and all.
+    page.keyboard.press("Control+k")
+    expect(page.get_by_test_id("palette")).to_be_focused()
+    page.keyboard.type("show loss again")
+    page.keyboard.press("Enter")
+    expect(cell(page, "Loss")).to_have_count(1)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_test_id("palette")).to_be_focused()
+    page.keyboard.type("show all hidden")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("cell")).to_have_count(9)
+    assert names(page) == everything and page.get_by_test_id("show-hidden").count() == 0
 
 
 def test_metrics_are_searched_by_words_and_by_expressions(watched: Watched, start: Start, port: int) -> None:

@@ -170,3 +170,32 @@ def test_of_thousands_of_metrics_only_those_in_view_are_read_and_followed(
     shows(page, late, 3)
     assert "wide02999" in asked and len(asked) < 400
     assert watched.errors == []
+
+
+_LINE = """canvas => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const ink = (x) => Array.from({ length: height }, (_, y) => data[4 * (y * width + x) + 3]).some(Boolean);
+    return Array.from({ length: width }, (_, x) => x).filter(ink).length / width;
+}"""
+
+
+def test_main_numbers_have_their_line_however_many_metrics_there_are(
+    watched: Watched, start: Start, serve: Callable[[], Popen[str]], store: Path, port: int
+) -> None:
+    run = Stand(start, store, "wide")
+    run.do("wide", 150)  # a page reads the first hundred of its own accord
+    run.do("log", "val/loss", 40)
+    serve()
+    page = open_page(watched, port)
+    tile = page.locator("[data-testid=number][data-metric='val/loss']")
+    expect(tile).to_have_attribute("data-value", "39")
+    for line_of in (tile, page.get_by_role("navigation", name="Runs")):
+        spark = line_of.locator("canvas.spark")
+        expect(spark).to_have_count(1)
+        for _ in range(200):
+            if spark.evaluate(_LINE) > 0.9:  # a line over all the width, drawn once a second
+                break
+            page.wait_for_timeout(50)
+        assert spark.evaluate(_LINE) > 0.9
+    assert watched.errors == []

@@ -1,5 +1,6 @@
 /** Giving a cell more or fewer rows and columns by its corner. */
 
+import { oneColumn } from "./move";
 import type { Layout } from "../state/layout.svelte";
 
 /** Let a cell be resized by the node, which is its corner. */
@@ -19,7 +20,8 @@ export function resizable(layout: Layout, id: string): (node: HTMLElement) => ()
 
     function move(event: PointerEvent): void {
       if (from === null) return;
-      const columns = Math.max(1, from.columns + Math.round((event.clientX - from.x) / from.width));
+      const wider = oneColumn() ? 0 : Math.round((event.clientX - from.x) / from.width);
+      const columns = Math.max(1, from.columns + wider);
       const rows = Math.max(1, from.rows + Math.round((event.clientY - from.y) / from.height));
       if (rows !== layout.trying?.rows || columns !== layout.trying.columns) layout.trying = { id, rows, columns };
     }

@@ -165,7 +165,7 @@ function nearestLine({ frame, strokes }: Drawn, { x, y }: { x: number; y: number
   return found;
 }
 
-/** Two fingers zoom as they part; one moves the cursor, or scrolls the page. */
+/** Two fingers zoom as they part, and move what is zoomed along; one moves the cursor, or scrolls the page. */
 function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
   const fingers = new Map<number, number>();
   let began: { readonly domain: Interval; readonly apart: number; readonly at: number } | null = null;
@@ -173,6 +173,11 @@ function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
   const apart = (): number => {
     const [a = 0, b = 0] = fingers.values();
     return Math.max(1, Math.abs(a - b));
+  };
+  /** Where the middle between the fingers is, as a share of the axis. */
+  const middle = ({ left, width }: Drawn["frame"]): number => {
+    const [a = 0, b = 0] = fingers.values();
+    return clamp((a + b) / 2 - node.getBoundingClientRect().left - left, 0, width) / width;
   };
   const leave = (event: PointerEvent): void => {
     fingers.delete(event.pointerId);
@@ -184,15 +189,17 @@ function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
     if (event.pointerType !== "touch" || frame === undefined) return;
     fingers.set(event.pointerId, event.clientX);
     if (fingers.size !== 2) return;
-    const [a = 0, b = 0] = fingers.values();
-    const middle = (a + b) / 2 - node.getBoundingClientRect().left - frame.left;
-    began = { domain: frame.x.domain() as [number, number], apart: apart(), at: frame.x.invert(clamp(middle, 0, frame.width)) };
+    began = { domain: frame.x.domain() as [number, number], apart: apart(), at: frame.x.invert(middle(frame) * frame.width) };
   });
   node.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, event.clientX);
-    const all = inner.drawn()?.model.axis.domain;
-    if (began !== null && all !== undefined) events.zoom({ x: wider(around(began.domain, began.at, began.apart / apart()), all) });
+    const drawn = inner.drawn();
+    if (began === null || drawn === null) return;
+    const all = drawn.model.axis.domain;
+    const wide = ((began.domain[1] - began.domain[0]) * began.apart) / apart();
+    const low = began.at - wide * middle(drawn.frame);
+    events.zoom({ x: wider(within([low, low + wide], all), all) });
   });
   for (const end of ["pointerup", "pointercancel", "pointerleave"] as const) node.addEventListener(end, leave);
 }
@@ -241,9 +248,9 @@ function pressed(key: string, times: number, drawn: Drawn, events: LineEvents, i
     case "ArrowRight":
       return step(times, drawn, events, inner);
     case "ArrowUp":
-      return otherLine(-1, drawn, events, inner);
+      return times > 1 ? values(1 / ZOOM_STEP, drawn, events, inner) : otherLine(-1, drawn, events, inner);
     case "ArrowDown":
-      return otherLine(1, drawn, events, inner);
+      return times > 1 ? values(ZOOM_STEP, drawn, events, inner) : otherLine(1, drawn, events, inner);
     case "Home":
       return step(-Infinity, drawn, events, inner);
     case "End":
@@ -282,6 +289,18 @@ function pressed(key: string, times: number, drawn: Drawn, events: LineEvents, i
     default:
       return false;
   }
+}
+
+/** Show a lesser or a greater range of values, around the line that is meant. */
+function values(factor: number, drawn: Drawn, events: LineEvents, inner: Inner): boolean {
+  const { y, x } = drawn.frame;
+  const stroke = voice(drawn, inner);
+  if (y.kind !== "linear") return false;
+  const [low, high] = y.domain();
+  const point = stroke === undefined ? null : pointAt(stroke.track, inner.hover() ?? x.domain()[1] ?? 0);
+  const at = point === null || !(point.value > low && point.value < high) ? (low + high) / 2 : point.value;
+  events.zoom({ y: around([low, high], at, factor) });
+  return true;
 }
 
 /** The lines that the keyboard goes through. */

@@ -26,6 +26,8 @@ export const COMMANDS: readonly Command[] = [
   { id: "reset", title: "Reset the view", keys: ["Shift+Escape"], able: ({ view }) => view.touched, run: ({ view }) => view.resetAll() },
   { id: "link", title: "Copy a link to this view", keys: ["l"], able: always, run: (page) => void copyLink(page) },
   { id: "search", title: "Search metrics", keys: ["/"], able: ({ layout }) => layout.entries.length > 0, run: ({ layout }) => layout.seek() },
+  { id: "hidden", title: "Choose among hidden cells", keys: ["h"], able: ({ layout }) => layout.hidden.length > 0, run: ({ sheets }) => (sheets.open = "hidden") },
+  { id: "show-all", title: "Show all hidden cells", keys: [], able: ({ layout }) => layout.hidden.length > 0, run: ({ layout }) => layout.showAll() },
   { id: "previous", title: "Lay the previous run over the charts", keys: ["p"], able: (page) => page.previous() !== null, run: layPrevious },
   { id: "theme", title: "Change the colours", keys: ["Shift+T"], able: always, run: ({ theme }) => theme.next() },
   {

@@ -1,5 +1,6 @@
 /** What the palette offers: commands, runs and cells, by the words of whoever looks for them. */
 
+import type { Cell } from "../wire";
 import { addressOf } from "./address";
 import { COMMANDS } from "./commands";
 import type { Page } from "./context";
@@ -35,13 +36,16 @@ export function finds(page: Page): Find[] {
     ({ id, cell, hidden }): Find => ({
       id: `cell ${id}`,
       kind: "cell",
-      title: cell.name || `Cell ${cell.pos}`,
+      title: titleOf(cell),
       about: hidden ? "hidden" : cell.description,
       keys: [],
       run: () => page.view.set({ open: page.view.keyOf(id) }),
     }),
   );
-  return [...commands, ...runs, ...loose, ...cells];
+  const hidden = layout.hidden.map(
+    ({ id, cell }): Find => ({ id: `show ${id}`, kind: "command", title: `Show ${titleOf(cell)} again`, about: "", keys: [], run: () => layout.hide(id, false) }),
+  );
+  return [...commands, ...runs, ...loose, ...cells, ...hidden];
 }
 
 /** Those that hold every word, the ones that begin with the first before others, in their order. */
@@ -54,6 +58,10 @@ export function matching(all: readonly Find[], query: string): Find[] {
   });
   const rank = ({ title }: Find): number => (first !== "" && title.toLowerCase().startsWith(first) ? 0 : 1);
   return found.map((find, place) => ({ find, place })).sort((a, b) => rank(a.find) - rank(b.find) || a.place - b.place).slice(0, MOST).map(({ find }) => find);
+}
+
+function titleOf({ name, pos }: Cell): string {
+  return name || `Cell ${pos}`;
 }
 
 const NAMES: Readonly<Record<string, string>> = { Escape: "Esc", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };

@@ -1,6 +1,6 @@
-/** What lies over the page until it is put away: the palette of commands, or the sheet of keys. */
+/** What lies over the page until it is put away: the palette of commands, the sheet of keys, or the cells that are hidden. */
 
-export type Sheet = "palette" | "keys";
+export type Sheet = "palette" | "keys" | "hidden";
 
 export class Sheets {
   open = $state<Sheet | null>(null);
