@@ -84,6 +84,7 @@ def test_a_picture_is_shown_pixel_by_pixel_and_its_slider_walks_the_steps(page: 
     training.go_on()  # what comes meanwhile does not move it
     expect(slider).to_have_attribute("max", "4")
     expect(walk).to_have_attribute("data-step", "20")
+    page.wait_for_function("() => location.hash.includes('slide:digit=2')")
     page.reload()
     expect(walk).to_have_attribute("data-step", "20")
     cell(page, "digit").get_by_role("button", name="newest").click()
