@@ -92,7 +92,8 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
         device_scale_factor=2,
-        **phone(suffix),
+        has_touch=suffix == "-narrow",
+        is_mobile=suffix == "-narrow",
     )
     page.goto(address)
     page.get_by_test_id("chart").first.wait_for()
@@ -106,13 +107,8 @@ def take(browser: Browser, address: str, theme: str, suffix: str) -> None:
 
 def write(picture: Image.Image, file: Path) -> None:
     """Write a picture in few colours, which the page has anyway."""
-    picture.quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, optimize=True)
+    picture.quantize(255, Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE).save(file, optimize=True)
     print(file.relative_to(FOLDER.parent.parent))
-
-
-def phone(suffix: str) -> dict[str, bool]:
-    """Return what makes a narrow page a phone's."""
-    return {"has_touch": suffix == "-narrow", "is_mobile": suffix == "-narrow"}
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -141,7 +137,8 @@ def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
         viewport={"width": width, "height": height},
         color_scheme="dark" if "-dark" in file.name else "light",
         reduced_motion="reduce",
-        **phone("-narrow" if "-narrow" in file.name else ""),
+        has_touch="-narrow" in file.name,
+        is_mobile="-narrow" in file.name,
     )
     answers, held = {"error": 500, "not allowed": 403}, list[Route]()
     if name == "loading":
