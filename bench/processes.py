@@ -3,7 +3,7 @@
     python -m bench.processes [--processes 32] [--seconds 60] [--metrics 1]
 
 The promise: nothing is lost, no error, and the 99th percentile of `log` is 20 µs at the most. Ends with 1 where it is
-broken.
+broken. As many processes that wake up as often and just append to a deque are the floor: the machine by itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from array import array
+from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -73,7 +75,10 @@ def measure(processes: int, seconds: float, metrics: int) -> dict[str, object]:
         answers = {name: json.loads(out.splitlines()[-1]) for name, (out, _) in said.items() if out.strip()}
         runs = {run.name: run for run in agnez.open(folder).runs()}
         wrong = [name for name, answer in answers.items() if not _whole(runs.get(name), answer["steps"], metrics)]
-        times = np.concatenate([np.fromfile(Path(folder) / f"{name}.times", dtype=np.int64) for name in answers])
+        times, floor = (
+            np.concatenate([np.fromfile(Path(folder) / f"{name}.{what}", dtype=np.int64) for name in answers])
+            for what in ("times", "floor")
+        )
         problems = sorted({problem for run in runs.values() for problem in run.problems})
     middle, high, higher = np.percentile(times, (50, 99, 99.9)) / 1e3
     return {
@@ -88,6 +93,7 @@ def measure(processes: int, seconds: float, metrics: int) -> dict[str, object]:
         "p99": high,
         "p999": higher,
         "worst": times.max() / 1e3,
+        "floor": (np.percentile(floor, (50, 99, 99.9)) / 1e3).tolist(),
         "errors": errors + problems,
         "wrong": wrong,
     }
@@ -103,15 +109,27 @@ def _whole(run, steps: int, metrics: int) -> bool:
 
 
 def work(name: str, folder: Path, seconds: float, metrics: int) -> None:
-    """Log at the rate, and tell how long each call took."""
+    """Log at the rate, and tell how long each call took; then do nothing else at the same rate, for the floor."""
     import agnez
 
     run = agnez.init("bench", name=name, dir=folder, server=None)
-    keys, log, clock = names(metrics), run.log, time.perf_counter_ns
     steps = int(RATE * seconds) // metrics
-    values, took = losses(steps).tolist(), array("q")
+    values = losses(steps).tolist()
     print("ready", flush=True)
     sys.stdin.readline()
+    took, behind = paced(run.log, values, metrics)
+    ended = time.monotonic()
+    run.finish()
+    finish = time.monotonic() - ended
+    (folder / f"{name}.times").write_bytes(took.tobytes())
+    floor, _ = paced(deque[dict[str, float]]().append, values[: steps // 4], metrics)
+    (folder / f"{name}.floor").write_bytes(floor.tobytes())
+    print(json.dumps({"steps": steps, "behind": behind, "finish": finish}), flush=True)
+
+
+def paced(log: Callable[[dict[str, float]], object], values: list[float], metrics: int) -> tuple[array, float]:
+    """Hand values over at the rate; return how long each call took (ns), and how far it fell behind (s)."""
+    keys, clock, took = names(metrics), time.perf_counter_ns, array("q")
     begun, period, behind = time.monotonic(), metrics / RATE, 0.0
     for step, value in enumerate(values):
         wait = begun + step * period - time.monotonic()
@@ -122,10 +140,7 @@ def work(name: str, folder: Path, seconds: float, metrics: int) -> None:
         before = clock()
         log(row)
         took.append(clock() - before)
-    ended = time.monotonic()
-    run.finish()
-    (folder / f"{name}.times").write_bytes(took.tobytes())
-    print(json.dumps({"steps": steps, "behind": behind, "finish": time.monotonic() - ended}), flush=True)
+    return took, behind
 
 
 def kept(found: dict[str, object]) -> bool:
@@ -140,6 +155,7 @@ def table(found: dict[str, object]) -> str:
         "runs with a point missing or wrong": len(found["wrong"]),
         "errors": len(found["errors"]),
         "`log`: p50, p99, p99.9": f"{found['p50']:.1f} µs, {found['p99']:.1f} µs, {found['p999']:.1f} µs",
+        "floor, `deque.append`: p50, p99, p99.9": ", ".join(f"{each:.1f} µs" for each in found["floor"]),
         "slowest `finish`": f"{found['slowest_finish']:.2f} s",
     }
     lines = ["| what | figure |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
