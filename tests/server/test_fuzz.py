@@ -131,6 +131,7 @@ def door(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door
     """Open the server that sits in a training, or the one that stands alone; it forgets who is silent sooner here."""
     store = Store(tmp_path_factory.mktemp("store"))
     store.create_run(RunInfo("a", "p", "n", created=1, **alive())).close()  # which nobody may delete, for it runs
+    earlier = parts()
     with opened(engine, store) as (app, port):
         app.socketio.server.eio.ping_interval, app.socketio.server.eio.ping_timeout = 1, 3
         before = threading.active_count() + 1  # python-engineio's own, which watches over the clients
@@ -140,16 +141,21 @@ def door(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door
         yield door
         until(lambda: threading.active_count() <= before, lambda: str(threading.enumerate()))
         # Those who took part are all gone, and what they sent with them, whatever the tests of this file have sent.
-        until(lambda: not left(door), lambda: str(left(door)))
+        until(lambda: not left(door, earlier), lambda: str(left(door, earlier)))
 
 
-def left(door: Door) -> list[str]:
-    """Return what there still is of clients, of their connections, their packets and their requests."""
+def parts() -> list[object]:
+    """Return what there is in this process of clients, of their connections, their packets and their requests."""
     gc.collect()
+    kinds = (EngineSocket, WebSocket, Packet, Handler, werkzeug.Request)
+    return [each for each in gc.get_objects() if issubclass(type(each), kinds)]  # some objects frown on isinstance
+
+
+def left(door: Door, earlier: list[object]) -> list[str]:
+    """Return what there still is of those who took part, and was not there `earlier`."""
     server = door.app.socketio.server
     held = [server.eio.sockets, server.environ, server._binary_packet, list(server.manager.get_participants("/", None))]
-    kinds = (EngineSocket, WebSocket, Packet, Handler, werkzeug.Request)
-    found = [each for each in gc.get_objects() if isinstance(each, kinds)]
+    found = [each for each in parts() if not any(each is known for known in earlier)]
     sockets = [each for each in found if isinstance(each, EngineSocket)]
     watched = [each for each in sockets if each.server is server.eio][:1]  # python-engineio's watch looked at it last
     others = [each for each in sockets if each.server is not server.eio]  # of a server that another test had
