@@ -132,7 +132,8 @@ class Follower:
         """Take a look off those that may be taken in a row; one more may be with each tick."""
         now, scarce = time.monotonic(), self._spare.is_scarce()
         most = 1.0 if scarce else _LOOKS
-        self._looks = min(most, self._looks + (now - self._looked) / self._tick_seconds()) - 1
+        earned = (now - self._looked) / self._tick_seconds()
+        self._looks = max(0.0, min(most, self._looks + earned) - 1)  # what was looked at in a hurry is no debt
         self._looked = now
 
     def _tick_seconds(self) -> float:
