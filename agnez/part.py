@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from agnez.remote import AwayError, RefusedError, Remote
-from agnez.replica import greet
-from agnez.store import Store
-from agnez.stream import Stream
+from agnez.remote import AwayError, RefusedError
+from agnez.replica import Copy
 
 
 class EarlyError(AwayError):
     """Report that the run is not on the server yet: its first rank brings it there."""
 
 
-class Part:
+class Part(Copy):
     """Keep the points of a rank on a server equal to those of a store. One thread may use it."""
-
-    def __init__(self, store: Store, id: str, rank: int, remote: Remote) -> None:
-        self.id = id
-        self.pages = 0
-        """How many pages the server had open when it was greeted."""
-        self._rank = rank
-        self._store = store
-        self._remote = remote
-        self._stream = Stream(store, id, remote, rank=rank)
-        self._greeted = False
-
-    def forget(self) -> None:
-        """Forget how far the server is, which has failed: it is asked again."""
-        self._greeted = False
-        self._stream.sent.clear()
-
-    def close(self) -> None:
-        """Let go of the files, and hang up. Closing twice does no harm."""
-        self._stream.close()
-        self._remote.close()
-
-    @property
-    def waiting(self) -> int:
-        """Return how many calls are in the files and not on the server, as far as that is known."""
-        return self._stream.waiting
 
     def advance(self) -> bool:
         """Send some of what the server lacks; tell whether more is left.
@@ -51,7 +24,7 @@ class Part:
         """
         self._stream.look()
         if not self._greeted:
-            self.pages = greet(self._remote, self._store)
+            self.greet()
             self._find_run()
             self._greeted = True
         return self._stream.send(lambda call, anew: None)

@@ -39,33 +39,22 @@ class SameStoreError(AgnezError):
     """Report that the server shows the very store that the run is in: there is nothing to send."""
 
 
-class Replica:
-    """Keep a run on a server equal to that of a store. One thread may use it."""
+class Copy:
+    """Keep what a server has of a rank of a run equal to what a store has. One thread may use it."""
 
-    def __init__(self, store: Store, id: str, remote: Remote) -> None:
+    def __init__(self, store: Store, id: str, remote: Remote, *, rank: int = 0) -> None:
         self.id = id
-        self._store = store
-        self._remote = remote
-        self._stream = Stream(store, id, remote)
-        self._beaten = 0.0
         self.pages = 0
         """How many pages the server had open when it was greeted."""
-        self._edits: dict[str, Json] | None = None  # what people say of the run, as it was last sent
+        self._store = store
+        self._remote = remote
+        self._stream = Stream(store, id, remote, rank=rank)
         self.forget()
-        self._begin_anew()
 
     def forget(self) -> None:
         """Forget how far the server is, which has failed: it is asked again."""
         self._greeted = False
         self._stream.sent.clear()
-        self._facts: dict[str, Json] = {}  # as the server has them
-        self._begun: set[int] = set()  # calls with which segments begin that it knows of
-
-    def _begin_anew(self) -> None:
-        """Forget what was sent beside numbers."""
-        self._revision = 0
-        self._cells: dict[str, CellRecord] = {}
-        self._uploaded: set[str] = set()
 
     def close(self) -> None:
         """Let go of the files, and hang up. Closing twice does no harm."""
@@ -76,6 +65,46 @@ class Replica:
     def waiting(self) -> int:
         """Return how many calls are in the files and not on the server, as far as that is known."""
         return self._stream.waiting
+
+    def greet(self) -> None:
+        """Check that the server can take runs of the store.
+
+        Raises:
+            AwayError: it does not answer.
+            RefusedError: it is no server of ours, or of another version.
+            SameStoreError: it is the server of that store.
+        """
+        about = _object(self._remote.call("GET", "about"))
+        if about.get("app") != "agnez":
+            raise RefusedError(404, "what answers there is no Agnez server")
+        if about.get("store") == self._store.id:
+            raise SameStoreError("that server shows the very store which the run is in")
+        if about.get("wire") != wire.VERSION:
+            raise RefusedError(400, f"it speaks version {about.get('wire')} of the wire, and this Agnez {wire.VERSION}")
+        pages = about.get("viewers")
+        self.pages = pages if isinstance(pages, int) else 0
+
+
+class Replica(Copy):
+    """Keep a run on a server equal to that of a store. One thread may use it."""
+
+    def __init__(self, store: Store, id: str, remote: Remote) -> None:
+        self._beaten = 0.0
+        self._edits: dict[str, Json] | None = None  # what people say of the run, as it was last sent
+        super().__init__(store, id, remote)
+        self._begin_anew()
+
+    def forget(self) -> None:
+        """Forget how far the server is, which has failed: it is asked again."""
+        super().forget()
+        self._facts: dict[str, Json] = {}  # as the server has them
+        self._begun: set[int] = set()  # calls with which segments begin that it knows of
+
+    def _begin_anew(self) -> None:
+        """Forget what was sent beside numbers."""
+        self._revision = 0
+        self._cells: dict[str, CellRecord] = {}
+        self._uploaded: set[str] = set()
 
     @property
     def is_whole(self) -> bool:
@@ -109,7 +138,7 @@ class Replica:
     # --- the beginning ------------------------------------------------------------------------------------------------
 
     def _greet(self) -> None:
-        self.pages = greet(self._remote, self._store)
+        self.greet()
         mine = self._read_facts()
         theirs = self._make_or_find(mine)
         if self._edits is None:
@@ -280,25 +309,6 @@ class Replica:
                 raise
             log.warning("the file %s of run %s was refused by %s: %s", name, self.id, self._remote.target.url, error)
         self._uploaded.add(name)
-
-
-def greet(remote: Remote, store: Store) -> int:
-    """Check that a server can take runs of a store; return how many pages it has open.
-
-    Raises:
-        AwayError: it does not answer.
-        RefusedError: it is no server of ours, or of another version.
-        SameStoreError: it is the server of that store.
-    """
-    about = _object(remote.call("GET", "about"))
-    if about.get("app") != "agnez":
-        raise RefusedError(404, "what answers there is no Agnez server")
-    if about.get("store") == store.id:
-        raise SameStoreError("that server shows the very store which the run is in")
-    if about.get("wire") != wire.VERSION:
-        raise RefusedError(400, f"it speaks version {about.get('wire')} of the wire, and this Agnez {wire.VERSION}")
-    pages = about.get("viewers")
-    return pages if isinstance(pages, int) else 0
 
 
 def _files_in(value: Json) -> Iterator[tuple[str, str]]:

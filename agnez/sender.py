@@ -62,7 +62,7 @@ class Sender:
         self._name = name
         self._target = target
         remote = Remote(target)
-        self._replica = Part(store, id, rank, remote) if rank else Replica(store, id, remote)
+        self._replica = Part(store, id, remote, rank=rank) if rank else Replica(store, id, remote)
         self._greeted: Callable[[int], None] | None = greeted
         self._news = threading.Event()
         self._stopping = threading.Event()

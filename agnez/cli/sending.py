@@ -30,7 +30,7 @@ def send(run: str, url: str, directory: Path | None) -> None:
     info = find(store, run)
     remote = Remote(target)
     parts: list[Replica | Part] = [Replica(store, info.id, remote)]
-    parts += [Part(store, info.id, rank, remote) for rank in store.ranks(info.id)[1:]]
+    parts += [Part(store, info.id, remote, rank=rank) for rank in store.ranks(info.id)[1:]]
     try:
         whole = sum(part.waiting for part in parts)
         with click.progressbar(length=whole, label=f"sending {info.name}", file=sys.stderr) as bar:

@@ -109,7 +109,7 @@ def unpack_even(body: bytes) -> Columns:
         ValueError: the body is shorter than it says.
     """
     heads = _heads([body])
-    (count,), (width,) = heads["count"].tolist(), widths_of([body])
+    (count,), (width,) = heads["count"].tolist(), heads["values"]["first"].tolist()
     begin = HEAD.itemsize + count * sum(int(heads[name]["size"][0]) for name in _SHARED)
     if len(body) != begin + 8 * count * width + 8:
         raise ValueError("a block is cut short")
