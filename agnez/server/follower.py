@@ -20,6 +20,7 @@ from agnez.record import Json, RunInfo
 from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run, readers_by_run
 from agnez.server.news import RunNews
 from agnez.server.outlet import Bundle, Outlet, Viewer
+from agnez.server.ration import Ration
 from agnez.spare import Spare
 from agnez.store import RunReader, Store
 from agnez.store.catalog import project_record
@@ -68,8 +69,7 @@ class Follower:
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._epochs = EPOCHS
-        self._looks = _LOOKS  # that may be taken now
-        self._looked = time.monotonic()
+        self._looks = Ration(_LOOKS)
         self._runs: dict[str, RunInfo] = {}
         self._shown: dict[str, RunInfo] = {}
         self._living: set[str] = set()
@@ -130,11 +130,7 @@ class Follower:
 
     def _count_look(self) -> None:
         """Take a look off those that may be taken in a row; one more may be with each tick."""
-        now, scarce = time.monotonic(), self._spare.is_scarce()
-        most = 1.0 if scarce else _LOOKS
-        earned = (now - self._looked) / self._tick_seconds()
-        self._looks = max(0.0, min(most, self._looks + earned) - 1)  # what was looked at in a hurry is no debt
-        self._looked = now
+        self._looks.use(self._tick_seconds(), 1.0 if self._spare.is_scarce() else _LOOKS)
 
     def _tick_seconds(self) -> float:
         return SCARCE_SECONDS if self._spare.is_scarce() else TICK_SECONDS
@@ -146,15 +142,15 @@ class Follower:
 
     def _rest(self) -> None:
         """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
-        tick = self._tick_seconds()
+        tick, looked = self._tick_seconds(), self._looks.last
         poll = max(tick, TICK_SECONDS if self._flows else POLL_SECONDS)
-        next_poll = self._looked + max(poll, 2 * (time.monotonic() - self._looked))  # half of the time is for others
-        due = self._looked + max(0.0, 1 - self._looks) * tick
-        for event, then in ((self._stopped, min(due, self._looked + TICK_SECONDS)), (self._hurry, due)):
+        next_poll = looked + max(poll, 2 * (time.monotonic() - looked))  # half of the time is for others
+        due = self._looks.due(tick)
+        for event, then in ((self._stopped, min(due, looked + TICK_SECONDS)), (self._hurry, due)):
             event.wait(max(0.0, then - time.monotonic()))
         self._hurry.clear()
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(max(0.0, (self._looked + IDLE_SECONDS if self._alone else next_poll) - time.monotonic()))
+        self._wake.wait(max(0.0, (looked + IDLE_SECONDS if self._alone else next_poll) - time.monotonic()))
         self._wake.clear()
 
     def _tick(self) -> None:

@@ -75,6 +75,11 @@ export interface Cell {
   readonly count: number;
 }
 
+/** The name of a cell as people read it: one without a name goes by its place. */
+export function titleOf({ name, pos }: Cell): string {
+  return name || `Cell ${pos}`;
+}
+
 export interface Note {
   readonly step: number;
   readonly text: string;

@@ -1,6 +1,6 @@
 /** What the palette offers: commands, runs and cells, by the words of whoever looks for them. */
 
-import type { Cell } from "../wire";
+import { titleOf } from "../wire";
 import { addressOf } from "./address";
 import { COMMANDS } from "./commands";
 import type { Page } from "./context";
@@ -58,10 +58,6 @@ export function matching(all: readonly Find[], query: string): Find[] {
   });
   const rank = ({ title }: Find): number => (first !== "" && title.toLowerCase().startsWith(first) ? 0 : 1);
   return found.map((find, place) => ({ find, place })).sort((a, b) => rank(a.find) - rank(b.find) || a.place - b.place).slice(0, MOST).map(({ find }) => find);
-}
-
-function titleOf({ name, pos }: Cell): string {
-  return name || `Cell ${pos}`;
 }
 
 const NAMES: Readonly<Record<string, string>> = { Escape: "Esc", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };
