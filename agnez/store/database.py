@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from agnez.errors import StoreError
 from agnez.store import journal
+from agnez.store.forking import free_locks_in_children
 
 Migration: TypeAlias = "str | Callable[[sqlite3.Connection], None]"
 """What lifts a schema by one version: an SQL script, or a function that finds a transaction open."""
@@ -31,6 +32,7 @@ def connect(path: Path, migrations: Sequence[Migration], *, create: bool = False
     Raises:
         StoreError: the file is missing, damaged, not ours, or of a newer Agnez.
     """
+    free_locks_in_children()
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
     if not create and not path.exists():
