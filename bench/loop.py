@@ -1,13 +1,14 @@
 """What logging costs a loop of steps of one millisecond, logging and not in turn, while a browser watches.
 
-    python -m bench.loop [--pairs 20] [--steps 2000] [--loops python native]
+    python -m bench.loop [--pairs 40] [--steps 1000] [--loops python native]
 
 Each step works for a millisecond, in Python alone or in a call that releases the interpreter's lock, and then logs ten
 metrics. One process, one run, one page open on it all the time: blocks of steps alternate, in one they log, in the next
-they do not and the page stands still; before that all that was logged is written, sent and shown. Each block that logs
-is compared with the mean of the two around it: the ratios' median with its bootstrapped 95 % interval is the cost. The
-same of each block that does not is the control: what the machine does by itself. The last column is what the threads
-beside the loop take while it logs. `--without` leaves the browser, or the server too, out.
+they do not and the page stands still; before that all that was logged is written, sent and shown. The first steps of a
+block do not count: by then silence is over. Each block that logs is compared with the mean of the two around it: the
+ratios' median with its bootstrapped 95 % interval is the cost. The same of each block that does not is the control:
+what the machine does by itself. The last column is what the threads beside the loop take while it logs. `--without`
+leaves the browser, or the server too, out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from bench.overhead import against_neighbours, free_port, hear, tell, told
 
 METRICS = 10
+WARM = 200  # steps at the beginning of a block that do not count
 SETTLE = 0.6  # seconds until the last of what was logged is on the page
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,8 +38,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     """Measure, or run loops for who measures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=2000, help="steps in a block, a millisecond each")
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=1000, help="steps in a block, a millisecond each")
     parser.add_argument("--loops", nargs="+", default=["python", "native"], choices=["python", "native"])
     parser.add_argument("--without", choices=["browser", "server"], help="leave this out")
     parser.add_argument("--run", choices=["python", "native"], help=argparse.SUPPRESS)
@@ -77,22 +79,32 @@ def run(loop: str, pairs: int, steps: int, *, served: bool) -> None:
     block(work, amount, steps, run.log)  # the page warms up
     for number in range(2 * pairs + 1):
         run.flush(5)
-        time.sleep(SETTLE)
-        before = threads()
+        settle(work, amount)
+        before, began = threads(), time.perf_counter()
         seconds = block(work, amount, steps, run.log if number % 2 else ignore)
-        beside = {name: (spent - before.get(name, 0.0)) / seconds for name, spent in threads().items()}
+        whole = time.perf_counter() - began
+        beside = {name: (spent - before.get(name, 0.0)) / whole for name, spent in threads().items()}
         tell(sys.stdout, {"step": seconds / steps, "threads": {name: s for name, s in beside.items() if s > 2e-4}})
     run.finish()
 
 
 def block(work: Callable[[int], None], amount: int, steps: int, log: Callable[[dict[str, float]], None]) -> float:
-    """Return the seconds of a block."""
+    """Return the seconds of a block, without its first steps."""
     gc.collect()
-    began = time.perf_counter()
-    for step in range(steps):
+    began = 0.0
+    for step in range(-WARM, steps):
+        if step == 0:
+            began = time.perf_counter()
         work(amount)
         log(measured(step))
     return time.perf_counter() - began
+
+
+def settle(work: Callable[[int], None], amount: int) -> None:
+    """Work on, and log nothing, until the page stands still: an idle processor would have Agnez take more of it."""
+    until = time.perf_counter() + SETTLE
+    while time.perf_counter() < until:
+        work(amount)
 
 
 def ignore(values: dict[str, float]) -> None:

@@ -77,9 +77,18 @@ def main() -> None:
         taken = subprocess.run([sys.executable, "-m", f"bench.{name}"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
         if taken.returncode:
             sys.exit(f"bench.{name} ended with {taken.returncode}:\n{taken.stdout}")
-        (arguments.results / f"{name}.md").write_text(taken.stdout.strip() + "\n")
+        (arguments.results / f"{name}.md").write_text(fenced(taken.stdout.strip()) + "\n")
     pictures = arguments.page.parent / "pictures"
     arguments.page.write_text(renewed(arguments.page.read_text(), texts(arguments.results, pictures)))
+
+
+def fenced(text: str) -> str:
+    """Return what a benchmark printed as Markdown: tables are some already, columns of text become a block.
+
+    >>> fenced("| a |"), fenced("a  1")
+    ('| a |', '```text\\na  1\\n```')
+    """
+    return text if text.startswith("|") else f"```text\n{text}\n```"
 
 
 def renewed(page: str, found: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 # usage: tools/chromium.sh <the bin folder of the environment that has Playwright>
 set -u
 bin=$1
+. "$(dirname "$0")/apt.sh"
 
 on_path() {
     for name in chromium chromium-browser google-chrome; do
@@ -23,20 +24,9 @@ ASK
     ) && [ -x "$browser" ] && "$browser" --version >/dev/null 2>&1
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
-}
-
 from_apt() {
     command -v apt-get >/dev/null || return 1
-    as_root apt-get update -qq || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    apt_update && apt_install chromium
 }
 
 on_path || of_playwright && exit 0

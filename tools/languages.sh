@@ -2,16 +2,7 @@
 # See to it that the programs of docs/languages.md can run: what is missing comes from apt, where there is one.
 # What cannot be had is no failure: the tests say which language they leave out.
 set -u
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
-}
+. "$(dirname "$0")/apt.sh"
 
 missing() {
     command -v curl >/dev/null || echo curl
@@ -25,9 +16,8 @@ packages=$(missing)
 [ -n "$packages" ] || exit 0
 command -v apt-get >/dev/null || exit 0
 echo "For the programs of docs/languages.md apt is asked for:" $packages >&2
-as_root apt-get update -qq >&2 || exit 0
+apt_update >&2 || exit 0
 for package in $packages; do # one by one, so that one that there is not keeps none of the others away
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$package" >/dev/null || echo "$package cannot be had" >&2
+    apt_install "$package" || echo "$package cannot be had" >&2
 done
 exit 0

@@ -144,7 +144,7 @@ class Follower:
         """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
         tick, looked = self._tick_seconds(), self._looks.last
         poll = max(tick, TICK_SECONDS if self._flows else POLL_SECONDS)
-        next_poll = looked + max(poll, 2 * (time.monotonic() - looked))  # half of the time is for others
+        next_poll = looked + max(poll, 1.5 * (time.monotonic() - looked))  # a third of the time is for others
         due = self._looks.due(tick)
         for event, then in ((self._stopped, min(due, looked + TICK_SECONDS)), (self._hurry, due)):
             event.wait(max(0.0, then - time.monotonic()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from pathlib import Path
@@ -33,14 +34,21 @@ def _kind(folder: Path, mounts: str) -> str:
     """Return the type of the file system that a folder is on; "" where that is not known."""
     path = Path(os.path.realpath(folder))
     kind, depth = "", 0
-    for line in mounts.splitlines():
-        fields = line.split()
-        if len(fields) < 3:
-            continue
-        point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[1]))
+    for point, type_ in _mounted(mounts):
         if path.is_relative_to(point) and len(point.parts) >= depth:  # of two at one place, the later covers the other
-            kind, depth = fields[2].lower(), len(point.parts)
+            kind, depth = type_, len(point.parts)
     return kind
+
+
+@functools.lru_cache(maxsize=1)  # it is asked for each file that is opened, and seldom changes
+def _mounted(mounts: str) -> list[tuple[Path, str]]:
+    """Return where file systems are mounted, and their types."""
+    rows = [fields for line in mounts.splitlines() if len(fields := line.split()) >= 3]
+    return [(Path(re.sub(r"\\(\d{3})", _octal, fields[1])), fields[2].lower()) for fields in rows]
+
+
+def _octal(match: re.Match[str]) -> str:
+    return chr(int(match[1], 8))
 
 
 def _read_mounts() -> str:

@@ -305,10 +305,15 @@ def test_each_rank_sends_its_own_points_and_the_server_has_the_same_series(
                 for column in ("steps", "values", "times"):
                     np.testing.assert_array_equal(getattr(yours, column), getattr(ours, column))
         assert theirs.series("loss", rank="max").values.tolist()[:8] == [20.0 + step for step in range(8)]
-    (elsewhere.run_folder("mine") / "rank-1.db").unlink()
+    for rank in (1, 2):
+        (elsewhere.run_folder("mine") / f"rank-{rank}.db").unlink()
     assert CliRunner().invoke(cli, ["send", "mine", server.url]).exit_code == 0
+    alone = ["--dir", str(apart.directory)]  # nothing but the points of rank 2 is there
+    assert CliRunner().invoke(cli, ["send", "mine", server.url, *alone]).exit_code == 0
+    assert "there is no run 'min'" in str(CliRunner().invoke(cli, ["send", "min", server.url, *alone]).exception)
     with RunReader(store, "mine") as mine, RunReader(elsewhere, "mine") as theirs:
         np.testing.assert_array_equal(theirs.series("own", rank=1).steps, mine.series("own", rank=1).steps)
+        assert theirs.series("loss", rank=2).values.tolist()[-1] == 37.0
 
 
 def test_the_server_of_the_runs_own_store_needs_nothing(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

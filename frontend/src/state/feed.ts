@@ -207,9 +207,10 @@ export class Feed {
 
   #settleNow(): void {
     this.#settling = false;
-    if (this.#opened && !this.#lost) {
+    if (!this.#lost) {
       const alike = new Map<string, [string[], string[]]>();
-      for (const run of this.#runs) {
+      // The shown run is opened first. What is laid over it need not wait for that once its metrics are known.
+      for (const run of this.#opened ? this.#runs : this.#few.size > 0 ? this.#beside : []) {
         const metrics = this.#lacking(run);
         const key = metrics.join("\n");
         if (metrics.length > 0) alike.set(key, [[...(alike.get(key)?.[0] ?? []), run], metrics]);
