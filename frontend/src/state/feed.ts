@@ -207,10 +207,9 @@ export class Feed {
 
   #settleNow(): void {
     this.#settling = false;
-    if (!this.#lost) {
+    if (this.#opened && !this.#lost) {
       const alike = new Map<string, [string[], string[]]>();
-      // The shown run is opened first. What is laid over it need not wait for that once its metrics are known.
-      for (const run of this.#opened ? this.#runs : this.#few.size > 0 ? this.#beside : []) {
+      for (const run of this.#runs) {
         const metrics = this.#lacking(run);
         const key = metrics.join("\n");
         if (metrics.length > 0) alike.set(key, [[...(alike.get(key)?.[0] ?? []), run], metrics]);

@@ -3,7 +3,7 @@
 import { untrack } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
 import { runAxis, sameAxis, type Axis } from "../charts/axis";
-import { connect, countLooseCells, readBoard, readRuns, RequestError, type Link } from "../network";
+import { connect, countLooseCells, readRuns, RequestError, type Link } from "../network";
 import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
 import { goAlong } from "./clock.svelte";
@@ -230,13 +230,9 @@ export class Session {
       for (const id of [...this.cells.keys()]) if (!change.changed.some((cell) => cell.id === id)) this.cells.delete(id);
     }
     this.#freshCells = false;
-    this.#putCells(change.changed);
+    for (const cell of change.changed) this.cells.set(cell.id, cell);
+    this.#feed.know(change.changed.flatMap((cell) => cell.metrics));
     for (const id of change.removed) this.cells.delete(id);
-  }
-
-  #putCells(cells: readonly Cell[]): void {
-    this.#feed.know(cells.flatMap((cell) => cell.metrics)); // first: what charts show is read while they are made
-    for (const cell of cells) if (!isSame(this.cells.get(cell.id), cell)) this.cells.set(cell.id, cell);
   }
 
   #takeFindings(findings: readonly Finding[]): void {
@@ -286,13 +282,6 @@ export class Session {
     this.#freshCells = true;
     this.loading = shown !== null && this.#feed.of(shown).metrics.length === 0;
     this.#feed.show(shown);
-    if (shown !== null && this.connection === "connecting") void this.#readBoard(shown);
-  }
-
-  /** Read the cells while the page is still being connected: what the socket says of them holds. */
-  async #readBoard(run: string): Promise<void> {
-    const change = await readBoard(run).catch(() => null);
-    if (change !== null && this.#freshCells && this.shown === run) this.#putCells(change.changed);
   }
 
   #wasRead(error: unknown): void {
@@ -316,11 +305,6 @@ export class Session {
     }
     this.loading = false;
   }
-}
-
-/** Tell whether a cell is as it was: then nothing of it is drawn again. */
-function isSame(earlier: Cell | undefined, cell: Cell): boolean {
-  return earlier !== undefined && JSON.stringify(earlier) === JSON.stringify(cell);
 }
 
 /** The newest running run, else the newest. */
