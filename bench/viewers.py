@@ -3,9 +3,10 @@
     python -m bench.viewers [--seconds 20] [--viewers 1000]
 
 `agnez server` has a thousand viewers: first clients of the `values` service, who hear of every patch of a cell of 1 kB,
-then pages that watch a run which another process writes; 10 updates a second of either. Then a training of a loop in
-Python serves 20 viewers at 10 updates a second, and 50 at 5, half of them pages: how much slower the loop is than with
-none, in turns. Pages are told as often as clients there, but for the last row: it is 20 viewers as they are by default.
+then pages that watch a run which another process writes; 10 updates a second of either. Then a training serves 20
+viewers at 10 updates a second, and 50 at 5, half of them pages: how much slower its loop is than with none, in turns.
+Its steps work in calls that release the interpreter's lock, as those of frameworks do, and pages are told as often as
+clients; in the last row its steps are Python alone, and 20 viewers are served as they are by default.
 
 Viewers are websockets of one process, which reads their frames and the time at which each update was made, so its
 own share of the processor is in the times. All is on 127.0.0.1. Ends with 1 where anything was missing.
@@ -53,7 +54,7 @@ def main() -> None:
         print(json.dumps(Crowd(arguments).run()), flush=True)
         return
     if arguments.loop:
-        loop(Path(arguments.loop), arguments.rate)
+        loop(Path(arguments.loop), arguments.work, arguments.rate)
         return
     found = {
         "standalone": [
@@ -141,11 +142,12 @@ class _Points:
 def embedded(count: int, rate: float, held: bool, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return by how much viewers slow a loop, the median of pairs of windows with and without them.
 
-    `held` has pages told at that rate, too, however scarce processor time is.
+    `held` has pages told at that rate, too, however scarce processor time is, and the loop release the lock.
     """
     window, slower, crowds = max(arguments.seconds / 4, 2.0), [], []
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "bench.viewers", "--loop", folder, "--rate", str(rate if held else 0)]
+        command += ["--work", "native" if held else "python"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         training = subprocess.Popen(command, cwd=record.ROOT, **pipes)
         url, run = training.stdout.readline().split()
@@ -164,15 +166,18 @@ def embedded(count: int, rate: float, held: bool, arguments: argparse.Namespace)
     return {"viewers": count, "rate": rate, "held": held, "slower": sorted(slower), "crowd": whole}
 
 
-def loop(folder: Path, rate: float) -> None:
-    """Train: log ten metrics each step of a millisecond of Python; tell the steps a second of each window asked for.
+def loop(folder: Path, kind: str, rate: float) -> None:
+    """Train: log ten metrics each step of a millisecond; tell the steps a second of each window asked for.
 
     At a `rate` above 0 the run is written and pages are told so often, and not as rarely as scarce time has it.
     """
     import agnez
     from agnez import recorder
     from agnez.server import follower
+    from bench.loop import calibrated, count, hashed
 
+    work = {"python": count, "native": hashed}[kind]
+    amount = calibrated(work)
     if rate:
         follower.TICK_SECONDS = follower.SCARCE_SECONDS = 1 / rate
         recorder.COMMIT_SECONDS = (1 / rate, 1 / rate)
@@ -183,7 +188,7 @@ def loop(folder: Path, rate: float) -> None:
     threading.Thread(target=lambda: [asked.put(line) for line in sys.stdin], daemon=True).start()
     step, begun, end, first = 0, 0.0, float("inf"), 0
     while True:
-        sum(range(40_000))
+        work(amount)
         run.log({f"m{number}": 0.5 for number in range(10)})
         step += 1
         if not asked.empty():
@@ -287,6 +292,7 @@ class Crowd:
         self._kinds = [False] * arguments.clients + [True] * arguments.pages
         self._rate, self._seconds = arguments.rate, arguments.seconds
         self._selector = selectors.DefaultSelector()
+        self._after = cursor(arguments.crowd, arguments.run) if arguments.pages else ""
         self._peers: list[Peer] = []
         self._ages: list[float] = []
         self._patches = 0
@@ -354,7 +360,7 @@ class Crowd:
         elif frame.startswith(b"40"):
             peer.ready = not peer.page
             if peer.page:
-                peer.send(f'42/live,["watch",{{"run":"{self._run}","after":"0"}}]')
+                peer.send(f'42/live,["watch",{{"run":"{self._run}","after":"{self._after}"}}]')
         elif frame.startswith(b'42/live,["cells"'):
             peer.ready = True
         elif self._measuring and peer.page and frame[:1] == b"\2":
@@ -371,6 +377,14 @@ class Crowd:
             count = series[0][1]
             peer.count += count
             self._ages.append(time.time() - struct.unpack_from("<d", frame, 16 + length + 8 * (3 * count - 1))[0])
+
+
+def cursor(host: str, run: str) -> str:
+    """Read a run as a page does before it watches it, and return up to where that is."""
+    from agnez import wire
+
+    with urllib.request.urlopen(f"http://{host}/runs/{run}/series?first=100&max=2000", timeout=_PATIENCE) as answer:
+        return wire.read_points(answer.read()).cursor
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -395,7 +409,7 @@ def table(found: dict[str, Any]) -> str:
     for each in found["embedded"]:
         crowd, slower = each["crowd"], ", ".join(f"{value:+.1%}" for value in each["slower"])
         who = f"{each['viewers']} viewers, {each['rate']:.0f} patches/s; pages hear {crowd['page_rate']:.1f} times/s"
-        who += "" if each["held"] else ", the default where time is scarce"
+        who += "" if each["held"] else "; the loop is Python alone, and the rate the default where time is scarce"
         ages = f"{crowd['p50']:.0f} ms, {crowd['p99']:.0f} ms"
         lines.append(f"| {who} | {median(each['slower']):+.1%} ({slower}) | {crowd['missing']} | {ages} |")
     return "\n".join(lines)
@@ -425,7 +439,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=record.RESULTS / "viewers.json")
-    for name in ("--crowd", "--loop", "--run"):
+    for name in ("--crowd", "--loop", "--run", "--work"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     for name in ("--clients", "--pages"):
         parser.add_argument(name, type=int, default=0, help=argparse.SUPPRESS)

@@ -5,13 +5,30 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 T = TypeVar("T")
+
+
+class Lock(Protocol):
+    """Stand for a lock of those who share a connection."""
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Take it, or tell that somebody else has it."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None, /
+    ) -> object: ...
 
 
 class Listening(Protocol):
@@ -39,7 +56,7 @@ class Engine(Protocol):
     mode: Literal["threading", "gevent"]
     tls: type[ssl.SSLContext]
 
-    def lock(self) -> AbstractContextManager[object]:
+    def lock(self) -> Lock:
         """Return a new lock for those who share a connection."""
         ...
 

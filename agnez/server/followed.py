@@ -66,6 +66,10 @@ class FollowedCells:
         self._revision = max((change.revision for change in past), default=0)
         self._known = {change.id for change in past if change.record is not None}
 
+    def is_news(self) -> bool:
+        """Tell whether anything was written since the last look."""
+        return self._version() != self._seen_version
+
     def look(self, viewers: Sequence[Viewer], readers: Sequence[Viewer] = (), bundle: Bundle | None = None) -> None:
         """Tell the clients of the service, and the `viewers` that show it, what is new.
 
@@ -152,6 +156,10 @@ class FollowedRun(FollowedCells):
         self._findings = tuple(self._reader.own.findings())
         self._findings_news.look(map(finding_record, self._findings), silently=True)
 
+    def is_news(self) -> bool:
+        """Tell whether anything was written since the last look, be it by another process of the run."""
+        return super().is_news() or (self._watched and self._others() != self._versions[1:])
+
     def look(self, viewers: Sequence[Viewer], readers: Sequence[Viewer] = (), bundle: Bundle | None = None) -> None:
         """Tell the clients of the services, the `viewers` that show it and the `readers` of its points what is new."""
         moved = self._look_at_cells(viewers)
@@ -174,8 +182,7 @@ class FollowedRun(FollowedCells):
     def _tell_points(self, readers: Sequence[Viewer], bundle: Bundle) -> None:
         """Send each reader what lies past its marks; what stands alike shares one message."""
         self._look_for_files(readers)
-        _, *others = self._reader.files(0).values()
-        versions = (self._seen_version, *(file.version() for file in others))
+        versions = (self._seen_version, *self._others())
         if versions != self._versions:
             self._versions, self._end = versions, self._reader.cursor()
         for (after, metrics), group in self._lacking(readers).items():
@@ -187,6 +194,11 @@ class FollowedRun(FollowedCells):
             for marks in group.values():
                 for mark in marks:
                     mark.cursor, mark.fresh = cursor, False
+
+    def _others(self) -> tuple[int, ...]:
+        """Return the versions of the files of further processes."""
+        _, *others = self._reader.files(0).values()
+        return tuple(file.version() for file in others)
 
     def _lacking(self, readers: Sequence[Viewer]) -> dict[_Standing, dict[Viewer, list[Mark]]]:
         """Return who stands where, of those that lack something or wait for an answer."""

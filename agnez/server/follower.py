@@ -39,14 +39,14 @@ SCARCE_SECONDS = 1.0
 EPOCHS = 20
 """Ends of epochs that are looked at at once even then: a short training is seen epoch by epoch."""
 
-POLL_SECONDS = 0.2
-"""The time between two looks while somebody watches and nobody wakes the follower: for what other processes write.
-While points flow, it is a tick."""
+GLANCE_SECONDS = 0.05
+"""The time between two glances at whether another process has written, while somebody watches; half a tick if that is
+more. A glance that finds something is followed by a look."""
 
 _LOOKS = 2.0  # that may be taken in a row where there is time
 
 IDLE_SECONDS = 1.0
-"""The time between two looks while nobody watches, and between two looks at whether the living still live."""
+"""The time between two looks where nothing happens, and between two looks at whether the living still live."""
 
 
 class Follower:
@@ -65,7 +65,7 @@ class Follower:
         self._wake = threading.Event()
         self._spare = Spare(trainings=self._trainings)
         self._host = socket.gethostname()
-        self._alone = self._flows = False
+        self._alone = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._epochs = EPOCHS
@@ -143,15 +143,26 @@ class Follower:
     def _rest(self) -> None:
         """Rest until the next look may be taken; whoever is welcomed, or the end, waits for `TICK_SECONDS` only."""
         tick, looked = self._tick_seconds(), self._looks.last
-        poll = max(tick, TICK_SECONDS if self._flows else POLL_SECONDS)
-        next_poll = looked + max(poll, 1.5 * (time.monotonic() - looked))  # a third of the time is for others
+        others = looked + 1.5 * (time.monotonic() - looked)  # a third of the time is for others
         due = self._looks.due(tick)
         for event, then in ((self._stopped, min(due, looked + TICK_SECONDS)), (self._hurry, due)):
             event.wait(max(0.0, then - time.monotonic()))
         self._hurry.clear()
         self._alone = not self._outlet.has_clients()
-        self._wake.wait(max(0.0, (looked + IDLE_SECONDS if self._alone else next_poll) - time.monotonic()))
+        last = max(looked + IDLE_SECONDS, others)
+        glance = last if self._alone else min(max(due, others), last)
+        while not self._wake.wait(max(0.0, glance - time.monotonic())) and glance < last and not self._is_news():
+            glance = min(time.monotonic() + max(GLANCE_SECONDS, tick / 2), last)
         self._wake.clear()
+
+    def _is_news(self) -> bool:
+        """Tell whether anything was written since the last look."""
+        try:
+            return self._catalog.version() != self._catalog_version or any(
+                followed.is_news() for followed in self._followed.values()
+            )
+        except (StoreError, sqlite3.Error):  # the next look sees what is the matter
+            return True
 
     def _tick(self) -> None:
         viewers = self._reading()
@@ -164,7 +175,7 @@ class Follower:
             for run in self._to_follow([*by_run, *readers]):
                 self._follow(run, by_run.get(run, []), [] if run is None else readers.get(run, []), bundle)
         finally:  # whatever goes wrong with one run: those whose marks were moved must get their points
-            self._flows = bundle.send(self._outlet)
+            bundle.send(self._outlet)
         for viewer in fresh:
             viewer.fresh = False
 

@@ -10,7 +10,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import gevent
@@ -22,6 +21,7 @@ from gevent.socket import socket as GreenSocket
 from gevent.ssl import SSLContext
 
 from agnez.server import ports, rest, tls
+from agnez.server.engine import Lock
 from agnez.server.handler import MOST_BYTES, Handler
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Hub:
         self._thread = threading.get_ident()
         self._room = threading.Semaphore(_MOST_POSTED)
 
-    def lock(self) -> AbstractContextManager[object]:
+    def lock(self) -> Lock:
         """Return a new lock for greenlets."""
-        lock: AbstractContextManager[object] = BoundedSemaphore(1)
+        lock: Lock = BoundedSemaphore(1)
         return lock
 
     def offload(self, act: Callable[[], T]) -> T:

@@ -64,15 +64,14 @@ class Bundle:
         for viewer in viewers:
             self._messages.setdefault(viewer, []).append(message)
 
-    def send(self, outlet: Outlet) -> bool:
-        """Send what was gathered; those who get the same share one message. Tell whether there was anything."""
+    def send(self, outlet: Outlet) -> None:
+        """Send what was gathered; those who get the same share one message."""
         alike: dict[tuple[int, ...], list[Viewer]] = {}
         for viewer, messages in self._messages.items():
             alike.setdefault(tuple(map(id, messages)), []).append(viewer)
         for group in alike.values():
             outlet.send(group, "points", b"".join(self._messages[group[0]]))
         self._messages.clear()
-        return bool(alike)
 
 
 class Outlet(Protocol):

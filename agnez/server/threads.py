@@ -6,12 +6,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from werkzeug.serving import ThreadedWSGIServer
 
 from agnez.server import ports, tls
+from agnez.server.engine import Lock
 from agnez.server.handler import Handler
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Threads:
     mode: Literal["threading", "gevent"] = "threading"
     tls = ssl.SSLContext
 
-    def lock(self) -> AbstractContextManager[object]:
+    def lock(self) -> Lock:
         """Return a new lock."""
         return threading.Lock()
 

@@ -16,9 +16,11 @@ from engineio import exceptions, packet
 from socketio.packet import EVENT
 
 from agnez.record import Json
+from agnez.server import straight
 from agnez.server.door import RIGHT
 from agnez.server.engine import Engine
 from agnez.server.security import refuse
+from agnez.server.straight import Straight
 from agnez.server.websocket import Frames, HandshakeError, WebSocket
 
 log = logging.getLogger(__name__)
@@ -146,14 +148,20 @@ def _follow_connections(server: socketio.Server, engine: Engine, largest: int) -
                 self._client.close(wait=False, abort=True, reason="unreadable")
                 return tuple(refuse(400, str(error), start_response))
             connections[self._client] = connection
+            if isinstance(self._client.queue, Straight) and type(connection) is socket.socket:  # TLS may have to wait
+                self._client.queue.lead_to(lambda message: self._client.upgraded and websocket.send_now(message))
             try:
                 self._handler(websocket)
             except (ValueError, TypeError):  # a packet that python-engineio cannot even read
                 self._client.close(wait=False, abort=True, reason="unreadable")
             finally:
+                if isinstance(self._client.queue, Straight):
+                    self._client.queue.lead_to(None)
                 websocket.close()
             raise ConnectionError  # no answer of HTTP's follows
 
     # Its drivers are module-level tables: a copy changes this server only.
     server.eio._async = {**server.eio._async, "websocket": Opening}
+    if engine.mode == "threading" and straight.IS_KNOWN:
+        server.eio._async["queue"] = Straight
     return connections

@@ -7,12 +7,14 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from agnez.server.engine import Lock
+from agnez.server.straight import write_now
 
 _CHUNK = 65536
 _TEXT, _BYTES, _CLOSE = 0x81, 0x82, b"\x88\x00"
@@ -70,7 +72,7 @@ class WebSocket:
         *,
         largest: int,
         frames: Frames,
-        lock: AbstractContextManager[object],
+        lock: Lock,
     ) -> None:
         self._connection = connection
         self._largest = largest
@@ -81,6 +83,7 @@ class WebSocket:
         self._parts: list[str | bytes | bytearray] = []
         self._size = 0
         self._closed = False
+        self._rest = b""  # of a message that was sent in part
         self._accept(environ)
 
     def wait(self) -> str | bytes | None:
@@ -105,6 +108,27 @@ class WebSocket:
         if self._closed:
             raise OSError("the websocket is closed")
         self._write(self._frames.of(message))
+
+    def send_now(self, message: str | bytes) -> bool | None:
+        """Send a message as far as that goes without waiting.
+
+        True: it went, or never will. False: nothing of it did. None: a part; the next `send` begins with the rest.
+        """
+        frame = self._frames.of(message)
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._rest:
+                return False
+            sent = write_now(self._connection, frame)
+            if sent == 0:
+                return False
+            self._rest = frame[sent:]
+        except OSError:  # the other side has gone: whoever reads from it sees to that
+            return True
+        finally:
+            self._lock.release()
+        return None if self._rest else True
 
     def close(self) -> None:
         """Say goodbye, and hang up: who ignores it must not hold us."""
@@ -149,7 +173,8 @@ class WebSocket:
 
     def _write(self, data: bytes) -> None:
         with self._lock:
-            self._connection.sendall(data)
+            rest, self._rest = self._rest, b""
+            self._connection.sendall(rest + data if rest else data)
 
 
 def _joined(parts: list[str | bytes | bytearray]) -> str | bytes:

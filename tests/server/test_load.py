@@ -63,6 +63,23 @@ def test_viewers_that_stall_cost_the_others_nothing(
     page.wire.shutdown()
 
 
+def test_who_stops_reading_for_a_while_misses_nothing(server: Served, listen: Callable[..., Listener]) -> None:
+    slow = join(server, "/")
+    writer = listen(["websocket"])
+    writer.result("create", "values", {"_id": "a", "value": ""})
+    for number in range(100):
+        writer.result("patch", "values", "a", {"value": f"{number}:" + "x" * 100_000})
+    heard = []
+    while len(heard) < 100:
+        said = slow.recv()
+        if said == "2":
+            slow.send("3")
+        if '"values patched"' in said:
+            heard.append(int(json.loads(said[2:])[1]["value"].partition(":")[0]))
+    assert heard == list(range(100))
+    slow.shutdown()
+
+
 def test_who_asks_and_asks_and_never_reads_is_let_go(
     server: Served, listen: Callable[..., Listener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
