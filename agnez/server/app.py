@@ -29,6 +29,7 @@ from agnez.server import media as server_media
 from agnez.server.contract import routes
 from agnez.server.door import Door
 from agnez.server.engine import Engine
+from agnez.server.followed import cells_message
 from agnez.server.forwarded import Forwarded
 from agnez.server.posted import Posted
 from agnez.server.reach import Reach
@@ -123,6 +124,7 @@ def create_app(
     wsgi = Forwarded(gate, reach.base, reach.proxies)
     app = Application(flask, socketio, values, wsgi, announce, viewers, origin, posted, engine, reach.tokens)
     _add_page(flask, hosts)
+    _add_board(flask, store)
     _add_about(app, store)
     _add_frame(app, store, hosts)
     _add_figure(app)
@@ -198,6 +200,14 @@ def _entry() -> _Entry | None:
 
 def _asset(name: str) -> str:
     return f"./assets/{name}"
+
+
+def _add_board(flask: Flask, store: Store) -> None:
+    @flask.get("/board")
+    def board() -> Response:
+        run = _wanted("run")
+        with store.open_run(run) as file:
+            return json_response(cells_message(run, file.cells.changes(0)))
 
 
 def _add_about(app: Application, store: Store) -> None:

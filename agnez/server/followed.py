@@ -109,9 +109,7 @@ class FollowedCells:
                 self._outlet.announce("values", "removed", {"_id": change.id})
 
     def _tell_cells(self, viewers: Sequence[Viewer], changes: list[Change]) -> None:
-        changed: Json = [_light(change) for change in changes if change.record is not None]
-        removed: Json = [change.id for change in changes if change.record is None]
-        self._outlet.send(viewers, "cells", {"run": self.run, "changed": changed, "removed": removed})
+        self._outlet.send(viewers, "cells", cells_message(self.run, changes))
 
 
 class FollowedLoose(FollowedCells):
@@ -267,6 +265,13 @@ def _with_empty(series: Sequence[Series], metrics: Iterable[str]) -> list[Series
 def _no_points(metric: str) -> Series:
     whole, numbers = np.empty(0, dtype=np.int64), np.empty(0)
     return Series(metric, whole, numbers, numbers, whole)
+
+
+def cells_message(run: str | None, changes: Sequence[Change]) -> Json:
+    """Return what pages are told of cells."""
+    changed: Json = [_light(change) for change in changes if change.record is not None]
+    removed: Json = [change.id for change in changes if change.record is None]
+    return {"run": run, "changed": changed, "removed": removed}
 
 
 def _light(change: Change) -> CellRecord:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import socket
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 65536
 _SWITCH_SECONDS = 0.001
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # their numbers in malloc.h
+_KEPT_BYTES = 64 << 20
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -102,6 +106,19 @@ def answer_soon() -> None:
     """
     import_module("qs_codec")  # what is imported late, for the sake of trainings
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Have the C library keep memory that is let go, where it is glibc.
+
+    It gives arrays of more than 128 kB back to the system and gets them anew, page by page: two thirds of the time in
+    which blocks of points are unpacked. Both bounds must be set, as it moves the one with the other.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
+        adjust = ctypes.CDLL(None).mallopt
+        adjust(_TRIM_THRESHOLD, _KEPT_BYTES)
+        adjust(_MMAP_THRESHOLD, _KEPT_BYTES // 8)
 
 
 def _name(wishes: Wishes) -> str:

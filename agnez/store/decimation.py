@@ -59,10 +59,16 @@ class Buckets:
 
     def of(self, x: NDArray[np.int64] | FloatArray, ranks: IntArray) -> IntArray:
         """Return the bucket of each point; `ranks` is how many points come before. Where neither falls, none does."""
-        width = self.last - self.first
-        along = (x - self.first) / width if width > 0 else np.zeros(len(x))
-        places = (along + ranks / self.points) * (self.count / 2)
-        return np.clip(places, 0, self.count - 1).astype(np.int64)
+        width, half = self.last - self.first, self.count / 2
+        places = ranks.astype(np.float64)
+        places *= half / self.points
+        if width > 0:
+            along = x.astype(np.float64)  # microseconds of our time are whole numbers there, too
+            along -= self.first
+            along *= half / width
+            places += along
+        np.clip(places, 0, self.count - 1, out=places)
+        return places.astype(np.int64)
 
 
 def extremes(values: FloatArray, buckets: IntArray) -> Places:

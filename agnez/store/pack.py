@@ -14,6 +14,7 @@ each block.
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -229,11 +230,8 @@ def _join(rest: Bits, bodies: Sequence[bytes], offsets: Places, counts: Places, 
         numbers = rest if len(members) == len(bodies) else np.zeros(counts[has].sum(), dtype=np.uint64)
         for width in [width for width in _WIDTHS if size & width]:
             raw = b"".join([bodies[m][at[m] + low * counts[m] : at[m] + (low + width) * counts[m]] for m in members])
-            part = np.frombuffer(raw, dtype=f"<u{width}")
-            if low:
-                numbers |= part.astype(np.uint64) << np.uint64(8 * low)
-            else:
-                numbers[:] = part
+            place = low if sys.byteorder == "little" else 8 - low - width
+            numbers.view(f"u{width}")[place // width :: 8 // width] = np.frombuffer(raw, dtype=f"<u{width}")
             low += width
         if numbers is not rest:
             rest[np.repeat(has, counts)] = numbers

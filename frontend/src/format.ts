@@ -68,7 +68,14 @@ export function place(value: number, unit: "epoch" | "step"): string {
   return unit === "step" ? Math.round(value).toString() : value.toFixed(1);
 }
 
-/** Write a moment as date and time of this place. `time` is microseconds since 1970 (UTC). */
+let moments: Intl.DateTimeFormat | undefined;
+
+/**
+ * Write a moment as date and time of this place. `time` is microseconds since 1970 (UTC).
+ *
+ * The first one takes the browser a fifth of the time in which a page opens.
+ */
 export function moment(time: number): string {
-  return new Date(time / 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  moments ??= new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return moments.format(time / 1000);
 }

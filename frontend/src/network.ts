@@ -235,6 +235,11 @@ function shares(words: readonly string[]): string[][] {
   return parts;
 }
 
+/** Read the cells of a run, as the socket brings them first. */
+export async function readBoard(run: string): Promise<wire.CellsChange> {
+  return wire.readCells(await (await get(`./board?${new URLSearchParams({ run }).toString()}`)).json());
+}
+
 /** Count the cells that belong to no run. */
 export async function countLooseCells(): Promise<number> {
   return wire.readLooseCells(await (await get("./about")).json());

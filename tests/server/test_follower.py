@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from serving import Client, add_run
 
 from agnez import wire
@@ -109,6 +110,22 @@ def test_a_page_is_told_what_lies_past_its_cursor(page: Page, store: Store) -> N
         page.wait(lambda: page.values()[-1] == 7.0)
     assert [each.after for each in page.points] == ["90", *(each.cursor for each in page.points[:-1])]
     assert page.values()[10:] == [5, 6, 7]
+
+
+def test_what_a_page_reads_before_it_is_connected_is_what_it_is_told_first(
+    serving: tuple[Serving, str], page: Page, store: Store
+) -> None:
+    run = running(store)
+    with store.open_run(run) as file, file.transaction():
+        file.cells.create({"_id": f"{run}.figure", "type": "html", "value": "<b>x</b>", "pos": 1}, "")
+        file.cells.create({"_id": f"{run}.text", "type": "text", "value": "words", "pos": 2}, "")
+    read = requests.get(f"{serving[1]}/board", params={"run": run}, timeout=10).json()
+    page.watch(run)
+    page.wait(lambda: page.of("cells"))
+    assert page.of("cells")[0] == read and len(read["changed"]) == 2
+    assert "<b>" not in str(read) and "words" in str(read)
+    assert requests.get(f"{serving[1]}/board", params={"run": "none"}, timeout=10).status_code == 404
+    assert requests.get(f"{serving[1]}/board", timeout=10).status_code == 400
 
 
 def test_other_processes_of_a_run_are_heard_too(page: Page, store: Store) -> None:

@@ -56,6 +56,7 @@ def operations() -> Iterator[Operation]:
     yield _media()
     yield _frame()
     yield _figure()
+    yield _board()
     yield _about()
     yield _document()
 
@@ -309,6 +310,29 @@ def _figure() -> Operation:
         {200: Answer("What the frame that shows an earlier one draws in its place.", {JSON: shape})},
         description="404 where the cell's HTML is another's, or comes with scripts or styles of its user's.",
         parameters=[_query("cell", TEXT, "The `_id` of the cell.", required=True)],
+        refusals=(404, 503),
+    )
+
+
+def _board() -> Operation:
+    shape: Json = {
+        "type": "object",
+        "properties": {
+            "run": TEXT,
+            "changed": {"type": "array", "items": {"type": "object"}},
+            "removed": {"type": "array", "items": TEXT},
+        },
+        "required": ["run", "changed", "removed"],
+    }
+    return Operation(
+        "get",
+        "/board",
+        "board",
+        "values",
+        "Read the cells of a run as the page does",
+        {200: Answer("Each cell, with what is usual left out, and html as its version alone.", {JSON: shape})},
+        description="What the page's own socket says first; `/runs/{id}/cells` has the records.",
+        parameters=[_query("run", TEXT, "The id of the run.", required=True)],
         refusals=(404, 503),
     )
 

@@ -45,7 +45,7 @@ export function keepScroll(view: View, content: Element): Scroll {
     restore() {
       wanted = view.scroll;
       until = performance.now() + PATIENCE_MS;
-      go();
+      requestAnimationFrame(go); // then the page is laid out anyway
     },
     destroy() {
       size.disconnect();

@@ -207,9 +207,10 @@ export class Feed {
 
   #settleNow(): void {
     this.#settling = false;
-    if (this.#opened && !this.#lost) {
+    if (!this.#lost) {
       const alike = new Map<string, [string[], string[]]>();
-      for (const run of this.#runs) {
+      // The shown run is opened first. What is laid over it need not wait for that once its metrics are known.
+      for (const run of this.#opened ? this.#runs : this.#few.size > 0 ? this.#beside : []) {
         const metrics = this.#lacking(run);
         const key = metrics.join("\n");
         if (metrics.length > 0) alike.set(key, [[...(alike.get(key)?.[0] ?? []), run], metrics]);
@@ -274,11 +275,11 @@ export class Feed {
     const portions = parted(runs, Math.max(FEWEST_RUNS, Math.floor(PORTION / metrics.length)));
     const ask = (some: readonly string[] | undefined): Promise<SeriesRead[]> | null => some ? readSeries({ runs: some, metrics, most }) : null;
     try {
-      // One at a time, as two would wait for each other: the server reads the next while the page takes what has come.
-      let coming = ask(portions[0]);
+      // The server reads the next while the page takes what has come.
+      const coming = [ask(portions[0]), ask(portions[1])];
       for (const [nth, some] of portions.entries()) {
-        const found = await coming;
-        coming = ask(portions[nth + 1]);
+        const found = await coming.shift();
+        coming.push(ask(portions[nth + 2]));
         this.#hold(some, metrics, found ?? []);
       }
       return true;

@@ -3,7 +3,7 @@
 import { untrack } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
 import { runAxis, sameAxis, type Axis } from "../charts/axis";
-import { connect, countLooseCells, readRuns, RequestError, type Link } from "../network";
+import { connect, countLooseCells, readBoard, readRuns, RequestError, type Link } from "../network";
 import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
 import { goAlong } from "./clock.svelte";
@@ -50,6 +50,8 @@ export class Session {
     },
   });
   #freshCells = true;
+  /** Cells that are read while the page is still being connected. */
+  #board: Promise<void> | null = null;
   /** Whether the list of runs could be read while the page was still being connected; null once it is. */
   #early: Promise<boolean> | null = null;
   /** Whether the server has told of all runs since it was reached: what it tells after that is news. */
@@ -69,8 +71,8 @@ export class Session {
       if (this.#reachable) void this.#countLoose();
     });
     // What the page shows is read at once: to connect takes as long again.
-    this.#early = this.#readList(false);
     if (readAddress(location.search) !== undefined) this.#followAddress();
+    this.#early = this.#readList(false);
     this.#link = connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
@@ -162,6 +164,7 @@ export class Session {
   async #readList(say: boolean): Promise<boolean> {
     try {
       const runs = await readRuns();
+      await this.#board; // what is to be read of its metrics is asked for before all is drawn that runs are seen by
       this.#forgetRuns((id) => !runs.some((run) => run.id === id));
       this.#takeRuns(runs);
     } catch (error) {
@@ -230,9 +233,13 @@ export class Session {
       for (const id of [...this.cells.keys()]) if (!change.changed.some((cell) => cell.id === id)) this.cells.delete(id);
     }
     this.#freshCells = false;
-    for (const cell of change.changed) this.cells.set(cell.id, cell);
-    this.#feed.know(change.changed.flatMap((cell) => cell.metrics));
+    this.#putCells(change.changed);
     for (const id of change.removed) this.cells.delete(id);
+  }
+
+  #putCells(cells: readonly Cell[]): void {
+    this.#feed.know(cells.flatMap((cell) => cell.metrics)); // first: what charts show is read while they are made
+    for (const cell of cells) if (!isSame(this.cells.get(cell.id), cell)) this.cells.set(cell.id, cell);
   }
 
   #takeFindings(findings: readonly Finding[]): void {
@@ -282,6 +289,13 @@ export class Session {
     this.#freshCells = true;
     this.loading = shown !== null && this.#feed.of(shown).metrics.length === 0;
     this.#feed.show(shown);
+    if (shown !== null && this.connection === "connecting") this.#board = this.#readBoard(shown);
+  }
+
+  /** Read the cells while the page is still being connected: what the socket says of them holds. */
+  async #readBoard(run: string): Promise<void> {
+    const change = await readBoard(run).catch(() => null);
+    if (change !== null && this.#freshCells && this.shown === run) this.#putCells(change.changed);
   }
 
   #wasRead(error: unknown): void {
@@ -305,6 +319,11 @@ export class Session {
     }
     this.loading = false;
   }
+}
+
+/** Tell whether a cell is as it was: then nothing of it is drawn again. */
+function isSame(earlier: Cell | undefined, cell: Cell): boolean {
+  return earlier !== undefined && JSON.stringify(earlier) === JSON.stringify(cell);
 }
 
 /** The newest running run, else the newest. */
