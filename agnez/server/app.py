@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from agnez import wire
 from agnez._version import __version__
+from agnez.dashboard import read_layout
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read
 from agnez.record import Json
@@ -207,7 +208,9 @@ def _add_board(flask: Flask, store: Store) -> None:
     def board() -> Response:
         run = _wanted("run")
         with store.open_run(run) as file:
-            return json_response(cells_message(run, file.cells.changes(0)))
+            told, project = cells_message(run, file.cells.changes(0)), file.info().project
+        layout = read_layout(store, project)
+        return json_response(told | {"project": project, "layouts": [] if layout is None else [layout]})
 
 
 def _add_about(app: Application, store: Store) -> None:

@@ -267,7 +267,7 @@ def _no_points(metric: str) -> Series:
     return Series(metric, whole, numbers, numbers, whole)
 
 
-def cells_message(run: str | None, changes: Sequence[Change]) -> Json:
+def cells_message(run: str | None, changes: Sequence[Change]) -> dict[str, Json]:
     """Return what pages are told of cells."""
     changed: Json = [_light(change) for change in changes if change.record is not None]
     removed: Json = [change.id for change in changes if change.record is None]

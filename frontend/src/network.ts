@@ -235,9 +235,9 @@ function shares(words: readonly string[]): string[][] {
   return parts;
 }
 
-/** Read the cells of a run, as the socket brings them first. */
-export async function readBoard(run: string): Promise<wire.CellsChange> {
-  return wire.readCells(await (await get(`./board?${new URLSearchParams({ run }).toString()}`)).json());
+/** Read the cells of a run as the socket brings them first, and how those of its project stand. */
+export async function readBoard(run: string): Promise<wire.Board> {
+  return wire.readBoard(await (await get(`./board?${new URLSearchParams({ run }).toString()}`)).json());
 }
 
 /** Count the cells that belong to no run. */

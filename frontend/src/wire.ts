@@ -98,6 +98,19 @@ export interface MediaPage {
   readonly items: readonly Medium[];
 }
 
+/** What a project's record says of how its cells stand. */
+export interface ProjectLayout {
+  readonly revision: number;
+  readonly cells: Readonly<Record<string, Spot>>;
+}
+
+/** All that stands on the page of a run, without its points. */
+export interface Board {
+  readonly cells: CellsChange;
+  readonly project: string;
+  readonly layout: ProjectLayout | null;
+}
+
 export interface CellsChange {
   readonly run: string | null;
   readonly changed: readonly Cell[];
@@ -309,12 +322,18 @@ function readGrid(value: unknown): readonly [number, number] | null {
 }
 
 /** Read the record of how a project's cells stand, from a list that has at most one; null where there is none. */
-export function readLayout(value: unknown): { revision: number; cells: Record<string, Spot> } | null {
+export function readLayout(value: unknown): ProjectLayout | null {
   const [found] = list(Array.isArray(value) ? value : fields(value, "layouts")["data"], "layouts");
   if (found === undefined) return null;
   const record = fields(fields(found, "a layout")["value"], "a layout's value");
   const cells = Object.entries(fields(record["cells"] ?? {}, "a layout's cells")).map(([key, each]) => [key, readSpot(each)]);
   return { revision: numberOr(record, "revision", 0), cells: Object.fromEntries(cells) as Record<string, Spot> };
+}
+
+/** Read the cells of a run and how those of its project stand. */
+export function readBoard(value: unknown): Board {
+  const record = fields(value, "a board");
+  return { cells: readCells(value), project: text(record, "project"), layout: readLayout(record["layouts"]) };
 }
 
 function readSpot(value: unknown): Spot {

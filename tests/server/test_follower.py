@@ -122,8 +122,13 @@ def test_what_a_page_reads_before_it_is_connected_is_what_it_is_told_first(
     read = requests.get(f"{serving[1]}/board", params={"run": run}, timeout=10).json()
     page.watch(run)
     page.wait(lambda: page.of("cells"))
+    layout = {"_id": "layout/digits", "type": "layout", "value": {"revision": 1, "cells": {}}}
+    assert read.pop("project") == "digits" and read.pop("layouts") == []
     assert page.of("cells")[0] == read and len(read["changed"]) == 2
     assert "<b>" not in str(read) and "words" in str(read)
+    requests.post(f"{serving[1]}/values", json=layout, timeout=10).raise_for_status()
+    (told,) = requests.get(f"{serving[1]}/board", params={"run": run}, timeout=10).json()["layouts"]
+    assert {key: told[key] for key in layout} == layout
     assert requests.get(f"{serving[1]}/board", params={"run": "none"}, timeout=10).status_code == 404
     assert requests.get(f"{serving[1]}/board", timeout=10).status_code == 400
 

@@ -321,8 +321,10 @@ def _board() -> Operation:
             "run": TEXT,
             "changed": {"type": "array", "items": {"type": "object"}},
             "removed": {"type": "array", "items": TEXT},
+            "project": TEXT,
+            "layouts": {"type": "array", "items": {"type": "object"}, "maxItems": 1},
         },
-        "required": ["run", "changed", "removed"],
+        "required": ["run", "changed", "removed", "project", "layouts"],
     }
     return Operation(
         "get",
@@ -330,7 +332,13 @@ def _board() -> Operation:
         "board",
         "values",
         "Read the cells of a run as the page does",
-        {200: Answer("Each cell, with what is usual left out, and html as its version alone.", {JSON: shape})},
+        {
+            200: Answer(
+                "Each cell, with what is usual left out, and html as its version alone; and the record of how the "
+                "project's cells stand, if there is one.",
+                {JSON: shape},
+            )
+        },
         description="What the page's own socket says first; `/runs/{id}/cells` has the records.",
         parameters=[_query("run", TEXT, "The id of the run.", required=True)],
         refusals=(404, 503),

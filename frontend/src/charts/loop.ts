@@ -27,17 +27,20 @@ const sight = new IntersectionObserver((entries) => {
   if (dirty.size > 0) schedule();
 });
 
+// A frame that lays something out anew shows it drawn at once, not the next one.
 const size = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
     sizes.set(target, { width: Math.round(contentRect.width), height: Math.round(contentRect.height) });
     const drawable = drawables.get(target);
-    if (drawable !== undefined) markDirty(drawable);
+    if (drawable !== undefined) dirty.add(drawable);
   }
+  drawAll();
 });
 
 /** Take a chart into the loop; call what is returned to take it out. */
 export function enlist(drawable: Drawable): () => void {
   drawables.set(drawable.node, drawable);
+  visible.add(drawable.node); // until it is known
   sight.observe(drawable.node);
   size.observe(drawable.node);
   return () => {
@@ -66,6 +69,7 @@ function schedule(): void {
 const FRAME_MS = 12;
 
 function drawAll(): void {
+  cancelAnimationFrame(frame);
   frame = 0;
   const until = performance.now() + FRAME_MS;
   for (const drawable of dirty) {

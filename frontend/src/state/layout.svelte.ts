@@ -6,7 +6,7 @@
  */
 
 import { isForbidden, patchCell, readLayout, writeLayout } from "../network";
-import type { Cell, Spot } from "../wire";
+import type { Cell, ProjectLayout, Spot } from "../wire";
 import { MOST_COLUMNS, swapped, type Sized } from "./places";
 import { search as read } from "./search";
 import { prefixOf, sections, type Member } from "./sections";
@@ -18,12 +18,6 @@ export interface Entry extends Sized, Member {
   readonly id: string;
   readonly cell: Cell;
   readonly hidden: boolean;
-}
-
-/** What the project's record says. */
-export interface ProjectLayout {
-  readonly revision: number;
-  readonly cells: Readonly<Record<string, Spot>>;
 }
 
 /** A grid as a script set it up: so many columns, and so many places that are its own. */
@@ -97,7 +91,7 @@ export class Layout {
     this.#project = NO_LAYOUT;
     this.ready = project === null;
     if (project === null) return;
-    const layout = await readLayout(project).catch(() => null);
+    const layout = await this.#session.layoutOf(project);
     if (project !== this.#of) return;
     this.#project = layout ?? NO_LAYOUT;
     this.ready = true;

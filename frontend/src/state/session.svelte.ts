@@ -3,8 +3,8 @@
 import { untrack } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
 import { runAxis, sameAxis, type Axis } from "../charts/axis";
-import { connect, countLooseCells, readBoard, readRuns, RequestError, type Link } from "../network";
-import { WireError, type Cell, type CellsChange, type Finding, type PointsMessage, type Run } from "../wire";
+import { connect, countLooseCells, readBoard, readLayout, readRuns, RequestError, type Link } from "../network";
+import { WireError, type Board, type Cell, type CellsChange, type Finding, type PointsMessage, type ProjectLayout, type Run } from "../wire";
 import { addressOf, readAddress } from "./address";
 import { goAlong } from "./clock.svelte";
 import { Detail } from "./detail.svelte";
@@ -50,8 +50,8 @@ export class Session {
     },
   });
   #freshCells = true;
-  /** Cells that are read while the page is still being connected. */
-  #board: Promise<void> | null = null;
+  /** What is read of the shown run while the page is still being connected. */
+  #board: Promise<Board | null> | null = null;
   /** Whether the list of runs could be read while the page was still being connected; null once it is. */
   #early: Promise<boolean> | null = null;
   /** Whether the server has told of all runs since it was reached: what it tells after that is news. */
@@ -293,9 +293,17 @@ export class Session {
   }
 
   /** Read the cells while the page is still being connected: what the socket says of them holds. */
-  async #readBoard(run: string): Promise<void> {
-    const change = await readBoard(run).catch(() => null);
-    if (change !== null && this.#freshCells && this.shown === run) this.#putCells(change.changed);
+  async #readBoard(run: string): Promise<Board | null> {
+    const board = await readBoard(run).catch(() => null);
+    if (board !== null && this.#freshCells && this.shown === run) this.#putCells(board.cells.changed);
+    return board;
+  }
+
+  /** Read how the cells of a project stand; null where nobody has moved one, or it cannot be read. */
+  async layoutOf(project: string): Promise<ProjectLayout | null> {
+    const early = await this.#board;
+    this.#board = null;
+    return early?.project === project ? early.layout : readLayout(project).catch(() => null);
   }
 
   #wasRead(error: unknown): void {
