@@ -43,6 +43,7 @@ from agnez.server.tokens import Tokens
 from agnez.server.values import CellsOfRun, Values
 from agnez.server.viewers import Viewers
 from agnez.store import Store, media
+from agnez.wire import finding_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -209,8 +210,10 @@ def _add_board(flask: Flask, store: Store) -> None:
         run = _wanted("run")
         with store.open_run(run) as file:
             told, project = cells_message(run, file.cells.changes(0)), file.info().project
+            found: Json = [finding_record(each) for each in file.findings()]
         layout = read_layout(store, project)
-        return json_response(told | {"project": project, "layouts": [] if layout is None else [layout]})
+        told |= {"findings": found, "project": project, "layouts": [] if layout is None else [layout]}
+        return json_response(told)
 
 
 def _add_about(app: Application, store: Store) -> None:

@@ -235,7 +235,7 @@ function shares(words: readonly string[]): string[][] {
   return parts;
 }
 
-/** Read the cells of a run as the socket brings them first, and how those of its project stand. */
+/** Read what the socket brings first of a run, and how the cells of its project stand. */
 export async function readBoard(run: string): Promise<wire.Board> {
   return wire.readBoard(await (await get(`./board?${new URLSearchParams({ run }).toString()}`)).json());
 }

@@ -107,6 +107,7 @@ export interface ProjectLayout {
 /** All that stands on the page of a run, without its points. */
 export interface Board {
   readonly cells: CellsChange;
+  readonly findings: readonly Finding[];
   readonly project: string;
   readonly layout: ProjectLayout | null;
 }
@@ -330,10 +331,15 @@ export function readLayout(value: unknown): ProjectLayout | null {
   return { revision: numberOr(record, "revision", 0), cells: Object.fromEntries(cells) as Record<string, Spot> };
 }
 
-/** Read the cells of a run and how those of its project stand. */
+/** Read what stands on the page of a run. */
 export function readBoard(value: unknown): Board {
   const record = fields(value, "a board");
-  return { cells: readCells(value), project: text(record, "project"), layout: readLayout(record["layouts"]) };
+  return {
+    cells: readCells(value),
+    findings: readFindings(record["findings"]),
+    project: text(record, "project"),
+    layout: readLayout(record["layouts"]),
+  };
 }
 
 function readSpot(value: unknown): Spot {

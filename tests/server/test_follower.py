@@ -123,7 +123,7 @@ def test_what_a_page_reads_before_it_is_connected_is_what_it_is_told_first(
     page.watch(run)
     page.wait(lambda: page.of("cells"))
     layout = {"_id": "layout/digits", "type": "layout", "value": {"revision": 1, "cells": {}}}
-    assert read.pop("project") == "digits" and read.pop("layouts") == []
+    assert (read.pop("findings"), read.pop("project"), read.pop("layouts")) == ([], "digits", [])
     assert page.of("cells")[0] == read and len(read["changed"]) == 2
     assert "<b>" not in str(read) and "words" in str(read)
     requests.post(f"{serving[1]}/values", json=layout, timeout=10).raise_for_status()
@@ -234,7 +234,7 @@ def test_a_run_that_is_deleted_leaves_the_lists(page: Page, store: Store) -> Non
     page.wait(lambda: page.of("runs")[-1][0]["_id"] == run and len(page.of("runs")) == 2)
 
 
-def test_findings_are_told_when_there_are_new_ones(page: Page, store: Store) -> None:
+def test_findings_are_told_when_there_are_new_ones(serving: tuple[Serving, str], page: Page, store: Store) -> None:
     run = running(store)
     page.watch(run, after="100")
     page.wait(lambda: page.of("findings"))
@@ -246,6 +246,8 @@ def test_findings_are_told_when_there_are_new_ones(page: Page, store: Store) -> 
             file.write_findings([finding])
         page.wait(lambda: len(page.of("findings")) == 2)
     assert page.of("findings") == [[], [wire.finding_record(finding)]]
+    read = requests.get(f"{serving[1]}/board", params={"run": run}, timeout=10).json()
+    assert read["findings"] == page.of("findings")[-1]
 
 
 def test_nobody_there_costs_nothing_and_who_comes_is_seen(serving: tuple[Serving, str], store: Store) -> None:

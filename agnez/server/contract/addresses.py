@@ -321,21 +321,22 @@ def _board() -> Operation:
             "run": TEXT,
             "changed": {"type": "array", "items": {"type": "object"}},
             "removed": {"type": "array", "items": TEXT},
+            "findings": {"type": "array", "items": {"type": "object"}},
             "project": TEXT,
             "layouts": {"type": "array", "items": {"type": "object"}, "maxItems": 1},
         },
-        "required": ["run", "changed", "removed", "project", "layouts"],
+        "required": ["run", "changed", "removed", "findings", "project", "layouts"],
     }
     return Operation(
         "get",
         "/board",
         "board",
         "values",
-        "Read the cells of a run as the page does",
+        "Read what stands on the page of a run, without its points",
         {
             200: Answer(
-                "Each cell, with what is usual left out, and html as its version alone; and the record of how the "
-                "project's cells stand, if there is one.",
+                "Each cell, with what is usual left out, and html as its version alone; the findings; the record of "
+                "how the project's cells stand, if there is one.",
                 {JSON: shape},
             )
         },

@@ -292,10 +292,13 @@ export class Session {
     if (shown !== null && this.connection === "connecting") this.#board = this.#readBoard(shown);
   }
 
-  /** Read the cells while the page is still being connected: what the socket says of them holds. */
+  /** Read what stands on the page while it is still being connected: what the socket says of it holds. */
   async #readBoard(run: string): Promise<Board | null> {
     const board = await readBoard(run).catch(() => null);
-    if (board !== null && this.#freshCells && this.shown === run) this.#putCells(board.cells.changed);
+    if (board !== null && this.#freshCells && this.shown === run) {
+      this.#putCells(board.cells.changed);
+      this.#takeFindings(board.findings);
+    }
     return board;
   }
 

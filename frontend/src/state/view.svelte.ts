@@ -53,7 +53,7 @@ export class View {
   #said: string | null = null;
   /** The run that the fragment speaks of, where the query names none. */
   #of: string | null = null;
-  #run: string | null | undefined = undefined;
+  #run = $state.raw<string | null | undefined>(undefined);
   #project: string | null = null;
   /** What was set of runs that were shown before: who comes back finds it again. */
   readonly #left = new Map<string | null, Partial<Outlook>>();
