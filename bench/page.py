@@ -6,6 +6,8 @@ A process logs with Agnez, `agnez server` shows its store, and headless Chromium
 that it is another machine: for a training of this one the server would hold back what it sends where processor time is
 scarce. All that is logged before is in the store when the clock starts, and the server answers.
 
+Each load is opened nine times, each time by a browser that has just been started and knows nothing: the median.
+
 `crowd`: 50 runs with 100,000 points of one metric each, laid over one chart: from the navigation until all lines are
 drawn; then all go on at 10 points a second, and the script's processor time is divided by the frames in which the
 chart was drawn. `wall`: 50 runs with 2,000 points of 20 metrics each, all going on at 10 steps a second, with as many
@@ -39,6 +41,7 @@ from agnez.spare import used_seconds
 from bench.record import RESULTS, write
 
 RUNS = 50
+OPENINGS = 9
 WARM_MS = 2500
 DEEP = 10_000_000
 SPIKE = 6_543_210
@@ -167,12 +170,18 @@ def measured(load: str, seconds: float) -> dict[str, Any]:
         _wait(port)
         with sync_playwright() as playwright:
             own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-            browser = playwright.chromium.launch(executable_path=own, args=["--disable-background-networking"])
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.add_init_script(_WATCH)
             over = f"#v=1&over={','.join(ids[1:])}" if len(ids) > 1 else ""
-            page.goto(f"http://127.0.0.1:{port}/?run={ids[0]}{over}")
-            found: dict[str, Any] = {"opened_ms": page.evaluate(_DRAWN, len(ids))}
+            opened: list[float] = []
+            while True:
+                browser = playwright.chromium.launch(executable_path=own, args=["--disable-background-networking"])
+                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                page.add_init_script(_WATCH)
+                page.goto(f"http://127.0.0.1:{port}/?run={ids[0]}{over}")
+                opened.append(page.evaluate(_DRAWN, len(ids)))
+                if len(opened) == OPENINGS:
+                    break
+                browser.close()
+            found: dict[str, Any] = {"opened_ms": statistics.median(opened), "opened": sorted(map(round, opened))}
             if load == "deep":
                 found |= _explore(page)
             else:

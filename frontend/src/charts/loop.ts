@@ -68,11 +68,17 @@ function schedule(): void {
 /** Milliseconds after which the rest waits for the next frame: the page has other things to do. */
 const FRAME_MS = 12;
 
+/** What is large is looked at first. */
+function byArea(a: Drawable, b: Drawable): number {
+  const [first, second] = [sizeOf(a.node), sizeOf(b.node)];
+  return second.width * second.height - first.width * first.height;
+}
+
 function drawAll(): void {
   cancelAnimationFrame(frame);
   frame = 0;
   const until = performance.now() + FRAME_MS;
-  for (const drawable of dirty) {
+  for (const drawable of [...dirty].sort(byArea)) {
     if (!visible.has(drawable.node)) continue;
     if (performance.now() > until) return schedule();
     dirty.delete(drawable);
