@@ -210,6 +210,29 @@ def test_cells_are_moved_by_hand_and_the_next_run_of_the_project_takes_it_over(
     expect(page.get_by_test_id("sheet")).to_have_count(0)  # no other is hidden
 
 
+def test_pinned_cells_change_places_and_nothing_leaves_its_section(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    for name in ("Reward", "Accuracy", "Loss"):
+        arrange(page, name, "pin")
+    rest = names(page)[3:]
+    assert names(page) == ["Reward", "Accuracy", "Loss", *rest]
+    drag(page, cell(page, "Loss").locator("h2"), cell(page, "Reward"))
+    expect(page.get_by_test_id("cell").first).to_have_attribute("data-name", "Loss")
+    assert names(page) == ["Loss", "Accuracy", "Reward", *rest]
+    arrange(page, "Loss", "later", "later", "earlier")  # the menu stays, whatever moves
+    assert names(page) == ["Accuracy", "Loss", "Reward", *rest]
+    drag(page, cell(page, "Loss").locator("h2"), cell(page, rest[0]))
+    assert names(page) == ["Accuracy", "Loss", "Reward", *rest]
+    while names(page)[0] != "Reward":
+        page.keyboard.press("Control+z")
+    arrange(page, "Reward", "pin")  # back to where it stood: no place of its own was changed
+    arrange(page, "Accuracy", "pin")
+    arrange(page, "Loss", "pin")
+    assert names(page)[:3] == ["Loss", "Accuracy", "Reward"]
+
+
 def test_a_cell_is_resized_by_its_corner(watched: Watched, start: Start, port: int) -> None:
     run = start(SCRIPTS / "many.py", str(port), "first")
     assert line(run) == "ready"

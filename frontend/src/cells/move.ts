@@ -5,6 +5,7 @@
  */
 
 import type { Layout } from "../state/layout.svelte";
+import { PINNED } from "../state/sections";
 
 /** So far a pointer goes before it means to move. */
 const LEAST = 6;
@@ -51,7 +52,7 @@ export function movable(layout: Layout, id: string): (node: HTMLElement) => () =
       event.preventDefault();
       getSelection()?.removeAllRanges();
       last = event;
-      layout.moving = { id, to: targetAt(event, id) };
+      layout.moving = { id, to: targetAt(event, layout, id) };
       follow();
       frame ||= requestAnimationFrame(scroll);
     }
@@ -70,7 +71,7 @@ export function movable(layout: Layout, id: string): (node: HTMLElement) => () =
       if (over === 0) return;
       scrollBy(0, over / 4);
       follow();
-      layout.moving = { id, to: targetAt(last, id) };
+      layout.moving = { id, to: targetAt(last, layout, id) };
       frame = requestAnimationFrame(scroll);
     }
 
@@ -114,14 +115,15 @@ export function movable(layout: Layout, id: string): (node: HTMLElement) => () =
   };
 }
 
-/** What lies under the pointer: another cell of the same section, or an empty place. */
-function targetAt({ clientX, clientY }: PointerEvent, id: string): string | number | null {
+/** What lies under the pointer: another cell of the same section, or an empty place. What is pinned stays on top. */
+function targetAt({ clientX, clientY }: PointerEvent, layout: Layout, id: string): string | number | null {
   const under = document.elementFromPoint(clientX, clientY)?.closest<HTMLElement>("article[data-cell], [data-slot]");
   if (under === null || under === undefined) return null;
+  const section = layout.sectionOf(id);
   const slot = under.dataset["slot"];
-  if (slot !== undefined) return Number(slot);
+  if (slot !== undefined) return section?.key === PINNED ? null : Number(slot);
   const other = under.dataset["cell"];
-  return other === undefined || other === id ? null : other;
+  return other !== id && section?.cells.some((cell) => cell.id === other) === true ? (other ?? null) : null;
 }
 
 /** The cell that stands next above a tile, or below it, and most nearly over it. */

@@ -34,8 +34,8 @@ export const COMMANDS: readonly Command[] = [
     id: "fold",
     title: "Fold all sections, or unfold them",
     keys: ["Shift+F"],
-    able: ({ layout }) => layout.sections.length > 0,
-    run: ({ view, layout }) => view.set({ collapsed: view.collapsed.size > 0 ? [] : layout.sections }),
+    able: ({ layout }) => layout.headings.length > 0,
+    run: ({ view, layout }) => view.set({ collapsed: view.collapsed.size > 0 ? [] : layout.headings }),
   },
 ];
 

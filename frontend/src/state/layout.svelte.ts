@@ -9,7 +9,7 @@ import { isForbidden, patchCell, readLayout, writeLayout } from "../network";
 import type { Cell, ProjectLayout, Spot } from "../wire";
 import { MOST_COLUMNS, swapped, type Sized } from "./places";
 import { search as read } from "./search";
-import { prefixOf, sections, type Member } from "./sections";
+import { PINNED, prefixOf, sections, type Member, type Section } from "./sections";
 import type { Session } from "./session.svelte";
 import type { View } from "./view.svelte";
 
@@ -67,12 +67,11 @@ export class Layout {
     return this.entries.filter((entry) => !entry.hidden && (all || matches(...words(entry.cell))));
   });
 
-  /** The headings under which cells stand. */
-  readonly sections: readonly string[] = $derived.by(() =>
-    sections(this.shown, this.#view.pinned)
-      .map(({ key }) => key)
-      .filter((key) => key !== ""),
-  );
+  /** The cells that are to be seen, in the sections they stand in. */
+  readonly sections: readonly Section<Entry>[] = $derived.by(() => sections(this.shown, this.#view.pinned));
+
+  /** The keys of the sections that have a heading. */
+  readonly headings: readonly string[] = $derived(this.sections.map(({ key }) => key).filter((key) => key !== ""));
 
   readonly hidden: readonly Entry[] = $derived(this.entries.filter((entry) => entry.hidden));
 
@@ -106,9 +105,17 @@ export class Layout {
     return this.entries.find((entry) => entry.id === id);
   }
 
-  /** Let two cells change places. */
+  /** The section that a cell stands in, if it is to be seen. */
+  sectionOf(id: string): Section<Entry> | undefined {
+    return this.sections.find(({ cells }) => cells.some((cell) => cell.id === id));
+  }
+
+  /** Let two cells of a section change places. The pinned ones stand in an order of the view's own. */
   swap(id: string, other: string): void {
-    this.#place(swapped(this.entries, id, other).flatMap(([each, pos]) => this.#change(each, { pos })));
+    const section = this.sectionOf(id);
+    if (section?.cells.some((cell) => cell.id === other) !== true) return;
+    if (section.key === PINNED) this.#view.swapPinned(id, other);
+    else this.#place(swapped(this.entries, id, other).flatMap(([each, pos]) => this.#change(each, { pos })));
   }
 
   /** Move a cell to a place that nothing stands on. */

@@ -238,6 +238,12 @@ export class View {
     this.set({ pinned: toggled(this.pinned, this.keyOf(cell)) }, `pin ${cell}`);
   }
 
+  /** Let two cells on top change places. */
+  swapPinned(cell: string, other: string): void {
+    const [a, b] = [this.keyOf(cell), this.keyOf(other)];
+    this.set({ pinned: this.pinned.map((key) => (key === a ? b : key === b ? a : key)) }, `pin ${cell} ${other}`);
+  }
+
   /** Note how far the page is scrolled: kept, and no step of its own. */
   noteScroll(scroll: number): void {
     if (scroll === this.#now.scroll) return;
