@@ -69,7 +69,7 @@ def picture(kind: str) -> bytes:
 
 def message(values: Sequence[float]) -> bytes:
     steps, column = np.arange(len(values)), np.array(values, dtype=float)
-    return wire.points_message("any", "0", [Series("loss", steps, column, column * 0, steps)])
+    return wire.points_message("any", "0", [Series("loss", steps, column, np.zeros(len(values)), steps)])
 
 
 schemathesis.openapi.media_type(BINARY, strategies.lists(strategies.floats(), max_size=5).map(message))

@@ -34,14 +34,14 @@ INTERNAL = {
 def test_the_server_does_just_what_the_document_says(server: Served, store: Store, tmp_path: Path) -> None:
     add_run(store)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", EXCEPTIONS]
-    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "6", "--warnings", "off", "--no-color"]
+    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "25", "--warnings", "off", "--no-color"]
     done = subprocess.run(
         [*command, "run", f"{server.url}/openapi.json", *told],
         cwd=tmp_path,
         env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
