@@ -13,7 +13,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     manifest: "manifest.json",
     modulePreload: { polyfill: false },
-    rollupOptions: { input: "src/main.ts" },
+    rolldownOptions: {
+      input: "src/main.ts",
+      // What the page begins with is one file: each further one would cost a connection to a server that also trains.
+      output: { codeSplitting: { groups: [{ name: "page", tags: ["$initial"] }] } },
+    },
     target: "es2022",
   },
 });

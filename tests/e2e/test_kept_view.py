@@ -106,6 +106,7 @@ def at_rest(page: Page, wanted: dict[str, Any]) -> None:
 def watch(watched: Watched, port: int) -> Page:
     page = watched.open(f"http://127.0.0.1:{port}/")
     expect(page.get_by_test_id("cell")).to_have_count(9)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")  # so that it hears of the end
     return page
 
 
@@ -208,6 +209,23 @@ def test_cells_are_moved_by_hand_and_the_next_run_of_the_project_takes_it_over(
     page.get_by_test_id("show-cell").click()
     expect(cell(page, "Accuracy")).to_be_visible()
     expect(page.get_by_test_id("sheet")).to_have_count(0)  # no other is hidden
+
+
+def test_charts_stay_explorable_when_the_training_and_its_server_have_ended(
+    watched: Watched, start: Start, port: int
+) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    page = watch(watched, port)
+    tell(run, "end")
+    assert run.wait(60) == 0
+    expect(page.get_by_test_id("ended")).to_be_visible()
+    cell(page, "Loss").get_by_test_id("chart-menu").click()
+    expect(page.get_by_test_id("chart-settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    cell(page, "Loss").get_by_test_id("chart").focus()
+    page.keyboard.press("t")
+    expect(page.get_by_test_id("chart-table")).to_be_visible()
 
 
 def test_pinned_cells_change_places_and_nothing_leaves_its_section(watched: Watched, start: Start, port: int) -> None:

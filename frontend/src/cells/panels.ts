@@ -1,5 +1,6 @@
 /** What opens beside a chart. */
 
+import type { Component } from "svelte";
 import type { Cell } from "../wire";
 import type { Chart } from "./chart.svelte";
 
@@ -15,4 +16,17 @@ export interface PanelProps {
   readonly onclose: () => void;
   readonly ontable: () => void;
   readonly onnote: () => void;
+}
+
+type Load = () => Promise<{ readonly default: Component<PanelProps> }>;
+
+/** Few ask for them: they are loaded when somebody does. */
+export const PANELS: Readonly<Record<Panel, Load>> = {
+  menu: () => import("./ChartMenu.svelte"),
+  table: () => import("./ChartTable.svelte"),
+};
+
+/** Load all that a chart may be asked for. */
+export async function loadPanels(): Promise<void> {
+  await Promise.all([...Object.values(PANELS).map((load) => load()), import("../charts/export"), import("./notes")]);
 }

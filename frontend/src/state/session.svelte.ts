@@ -43,7 +43,7 @@ export class Session {
   #axis: Axis | null = null;
   #chosen = false;
   #feed = new Feed({
-    watch: (run, marks) => this.#link.watch(run, marks),
+    watch: (run, marks) => this.#link?.watch(run, marks),
     read: (error) => this.#wasRead(error),
     caughtUp: () => {
       if (this.connection === "catching up") this.connection = "live";
@@ -56,7 +56,9 @@ export class Session {
   #early: Promise<boolean> | null = null;
   /** Whether the server has told of all runs since it was reached: what it tells after that is news. */
   #listed = false;
-  #link: Link;
+  /** Fulfilled once what the page is to show first is known, or cannot be. */
+  readonly opened: Promise<unknown>;
+  #link: Link | null = null;
   #thrift = new Thrift();
   #pace = pace(() => (document.hidden ? HIDDEN_TURN_MS : this.#thrift.interval), { begins: () => this.#thrift.measure() });
 
@@ -73,7 +75,12 @@ export class Session {
     // What the page shows is read at once: to connect takes as long again.
     if (readAddress(location.search) !== undefined) this.#followAddress();
     this.#early = this.#readList(false);
-    this.#link = connect({
+    this.opened = this.#early.then(() => this.#board);
+  }
+
+  /** Hear what the server tells from now on. */
+  connect(): void {
+    this.#link ??= connect({
       connected: () => void this.#connected(),
       lost: () => this.#lost(),
       runs: (runs) => this.#pace.goAlong(() => this.#hearRuns(runs)),
