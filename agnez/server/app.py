@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from agnez.server.door import Door
 from agnez.server.engine import Engine
 from agnez.server.followed import cells_message
 from agnez.server.forwarded import Forwarded
+from agnez.server.news import RunNews
 from agnez.server.posted import Posted
 from agnez.server.reach import Reach
 from agnez.server.records import Runs, findings, projects
@@ -62,13 +64,15 @@ class Application:
     """Hold a server that nobody serves yet.
 
     `wsgi` is what to serve. `announce` tells the clients of a service of a change that another process made; hold
-    `values.announcing` from reading a cell's change until it is announced, or it may overtake a newer one. `viewers`
+    `values.announcing` from reading a cell's change until it is announced, or it may overtake a newer one, and
+    `news.announcing` for those of runs. `viewers`
     counts the open pages; who knows them puts its counter here.
     """
 
     flask: Flask
     socketio: SocketIO
     values: Values
+    news: RunNews
     wsgi: WSGIApplication
     announce: Announce
     sockets: Viewers
@@ -103,10 +107,11 @@ def create_app(
     viewers = Viewers(socketio.server, engine, largest=rest.LARGEST_BODY)
     announce = feathers.announcer(viewers)
     values = Values(store, announce, origin, pagination=pagination, multi=multi)
+    news = RunNews(announce, began=time.time_ns() // 1000)
     posted = Posted(store)
     named: Mapping[str, Service] = {
         "values": values,
-        "runs": Runs(store, posted, pagination),
+        "runs": Runs(store, posted, news, pagination),
         "projects": projects(store, pagination),
         "findings": findings(store, pagination),
     }
@@ -124,7 +129,7 @@ def create_app(
     door = Door(flask.wsgi_app, reach.tokens, viewers.has_room)
     gate = Gate(door, hosts, numeric=reach.numeric, origins=reach.origins)
     wsgi = Forwarded(gate, reach.base, reach.proxies)
-    app = Application(flask, socketio, values, wsgi, announce, viewers, origin, posted, engine, reach.tokens)
+    app = Application(flask, socketio, values, news, wsgi, announce, viewers, origin, posted, engine, reach.tokens)
     _add_page(flask, hosts)
     _add_board(flask, store)
     _add_about(app, store)

@@ -262,7 +262,7 @@ class Serving:
         app = create_app(self._store, engine=engine, **self._options)
         live = Live(app.socketio, app.announce, engine, app.tokens)
         app.socketio.on_namespace(live)
-        follower = Follower(self._store, live, app.origin, app.values.announcing)
+        follower = Follower(self._store, live, app.origin, app.values.announcing, app.news)
         live.wake = follower.welcome
         app.viewers = live.count
         server = engine.listen(self._listener, app.wsgi, self._tls)

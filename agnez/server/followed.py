@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from agnez.record import CellRecord, Finding, Json, Series
-from agnez.server.news import RecordNews
+from agnez.server.news import RecordNews, announce_cell
 from agnez.server.outlet import Bundle, Mark, Outlet, Viewer
 from agnez.store import Cells, Change
 from agnez.store import cursor as cursors
@@ -55,7 +55,7 @@ class FollowedCells:
         self._announcing = announcing
         self._seen_version = -1
         self._revision = 0
-        self._known: set[str] = set()
+        self._known: dict[str, Json] = {}  # cells, and which run each says that it is of
 
     def close(self) -> None:
         """Let go of the files."""
@@ -64,7 +64,7 @@ class FollowedCells:
         """Take what is there for known: it is no news to anyone."""
         past = self._cells.changes(0)
         self._revision = max((change.revision for change in past), default=0)
-        self._known = {change.id for change in past if change.record is not None}
+        self._known = {change.id: change.record.get("run") for change in past if change.record is not None}
 
     def is_news(self) -> bool:
         """Tell whether anything was written since the last look."""
@@ -98,15 +98,15 @@ class FollowedCells:
         """Tell the clients of the service what others than its own server changed."""
         for change in changes:
             self._revision = max(self._revision, change.revision)
-            known = change.id in self._known
-            if change.record is None:
-                self._known.discard(change.id)
-            else:
-                self._known.add(change.id)
-            if change.origin != self._origin and change.record is not None:
-                self._outlet.announce("values", "patched" if known else "created", change.record)
-            elif change.origin != self._origin and known:
-                self._outlet.announce("values", "removed", {"_id": change.id})
+            known, run = change.id in self._known, self._known.pop(change.id, None)
+            if change.record is not None:
+                run = self._known[change.id] = change.record.get("run")
+            if change.origin == self._origin:
+                continue
+            if change.record is not None:
+                announce_cell(self._outlet.announce, "patched" if known else "created", change.record, run)
+            elif known:
+                announce_cell(self._outlet.announce, "removed", {"_id": change.id, "run": run}, run)
 
     def _tell_cells(self, viewers: Sequence[Viewer], changes: list[Change]) -> None:
         self._outlet.send(viewers, "cells", cells_message(self.run, changes))

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from agnez.errors import NotFoundError, StoreError
+from agnez.query import Record
 from agnez.record import Json, RunInfo
 from agnez.server.followed import FollowedCells, FollowedLoose, FollowedRun, group_by_run, readers_by_run
 from agnez.server.news import RunNews
@@ -53,10 +54,12 @@ class Follower:
     """Follow a store and feed an outlet.
 
     `origin` names the server whose own changes are announced already; it holds `announcing` from a change until that is
-    announced, and so does the follower, so that all clients hear of changes in their order.
+    announced, and so does the follower, so that all clients hear of changes in their order. `news` tells of runs.
     """
 
-    def __init__(self, store: Store, outlet: Outlet, origin: str, announcing: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, store: Store, outlet: Outlet, origin: str, announcing: AbstractContextManager[object], news: RunNews
+    ) -> None:
         self._store = store
         self._outlet = outlet
         self._origin = origin
@@ -77,7 +80,7 @@ class Follower:
         self._observed = -IDLE_SECONDS
         self._catalog = store.catalog()
         self._catalog_version = -1
-        self._news = RunNews(outlet.announce, lambda: map(project_record, self._catalog.projects()), self._began)
+        self._news = news
         self._catalog_revision = 0
         self._followed: dict[str | None, FollowedCells] = {}
         self._thread = threading.Thread(target=self._work, name="agnez-follower", daemon=True)
@@ -167,8 +170,9 @@ class Follower:
     def _tick(self) -> None:
         viewers = self._reading()
         fresh = [viewer for viewer in viewers if viewer.fresh]
-        changed, gone = self._look_at_catalog()
-        self._news.look(changed, gone, time.monotonic())
+        with self._news.announcing:
+            changed, gone = self._look_at_catalog()
+            self._news.look(changed, gone, time.monotonic(), self._projects)
         self._tell_runs(viewers, changed, gone)
         by_run, readers, bundle = group_by_run(viewers), readers_by_run(viewers), Bundle()
         try:
@@ -178,6 +182,9 @@ class Follower:
             bundle.send(self._outlet)
         for viewer in fresh:
             viewer.fresh = False
+
+    def _projects(self) -> Iterable[Record]:
+        return map(project_record, self._catalog.projects())
 
     def _reading(self) -> list[Viewer]:
         """Return the viewers that take what they are sent. The others will be told everything afresh once they do."""

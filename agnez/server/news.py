@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agnez.query import Record
-from agnez.record import Progress, RunInfo
+from agnez.record import Json, Progress, RunInfo
 from agnez.server.service import Announce
 from agnez.wire import run_record
 
 PROGRESS_SECONDS = 5.0
 """The least time between two events of a run that only got further."""
+
+
+def announce_cell(announce: Announce, event: str, record: Record, run: Json) -> None:
+    """Tell the clients of `values` of a change of a cell, and those of the cells of the run that it says it is of."""
+    announce("values", event, record)
+    if isinstance(run, str) and run:
+        announce(f"runs/{run}/cells", event, record)
 
 
 class RecordNews:
@@ -41,52 +50,73 @@ class RunNews:
     """Tell the clients of `runs` and `projects` what became of them.
 
     What a person or the run's end changes is told at once, its progress and summaries every `PROGRESS_SECONDS`, and a
-    heartbeat alone never. Runs that are older than `began` are no news when they are first seen.
+    heartbeat alone never. What the server itself changes it tells one by one (`tell`, `tell_removed`); what others
+    changed is told as it looks when it is looked at. Runs that are older than `began`, in microseconds since 1970, are
+    no news when they are first seen. Hold `announcing` from a change, or from reading the runs, until it was told.
     """
 
-    def __init__(self, announce: Announce, projects: Callable[[], Iterable[Record]], began: int) -> None:
+    def __init__(self, announce: Announce, began: int) -> None:
+        self.announcing = threading.RLock()
         self._announce = announce
-        self._projects = projects
         self._project_news = RecordNews("projects", announce)
         self._began = began
         self._known: dict[str, RunInfo] = {}
         self._told: dict[str, float] = {}
         self._owed: dict[str, None] = {}
         self._first = True
+        self._lists_changed = True
 
-    def look(self, changed: Sequence[RunInfo], gone: Sequence[str], now: float) -> None:
-        """Take runs that look different, and the ids of those gone; `now` is a monotonic time in seconds."""
-        lists_changed = [self._look_at(info, now) for info in changed]
-        lists_changed += [self._forget(id) for id in gone]
+    def tell(self, event: str, info: RunInfo, record: Record) -> None:
+        """Tell of a run that this server has just `created` or `patched`: `record` is what it answers with."""
+        before = self._known.get(info.id)
+        self._lists_changed |= before is None or before.project != info.project
+        self._known[info.id] = info
+        self._told[info.id] = time.monotonic()
+        self._owed.pop(info.id, None)
+        self._announce("runs", event, record)
+
+    def tell_removed(self, info: RunInfo, record: Record) -> None:
+        """Tell of a run that this server has just removed."""
+        self._forget(info.id)
+        self._announce("runs", "removed", record)
+
+    def look(
+        self, changed: Sequence[RunInfo], gone: Sequence[str], now: float, projects: Callable[[], Iterable[Record]]
+    ) -> None:
+        """Take runs that look different, and the ids of those gone; `now` is a monotonic time in seconds.
+
+        `projects` is asked for their records where they may look different, too.
+        """
+        for info in changed:
+            self._look_at(info, now)
+        for info in filter(None, map(self._forget, gone)):
+            self._announce("runs", "removed", run_record(info))
         for id in [id for id in self._owed if now - self._told[id] >= PROGRESS_SECONDS]:
             self._tell("patched", self._known[id], now)
-        if any(lists_changed) or self._first:
-            self._project_news.look(self._projects(), silently=self._first and not self._told)
-        self._first = False
+        if self._lists_changed:
+            self._project_news.look(projects(), silently=self._first and not self._told)
+        self._first = self._lists_changed = False
 
-    def _look_at(self, info: RunInfo, now: float) -> bool:
-        """Return whether the lists of projects look different by it."""
+    def _look_at(self, info: RunInfo, now: float) -> None:
         before = self._known.get(info.id)
         self._known[info.id] = info
+        self._lists_changed |= before is None or before.project != info.project
         if before is None:
             if self._first and info.created < self._began:
                 self._told[info.id] = now
             else:
                 self._tell("created", info, now)
-            return True
-        if _lasting(info) != _lasting(before):
+        elif _lasting(info) != _lasting(before):
             self._tell("patched", info, now)
         elif (info.progress, info.summary) != (before.progress, before.summary):
             self._owed[info.id] = None
-        return info.project != before.project
 
-    def _forget(self, id: str) -> bool:
-        info = self._known.pop(id, None)
+    def _forget(self, id: str) -> RunInfo | None:
+        """Return the run, if it was known."""
+        self._lists_changed = True
         self._told.pop(id, None)
         self._owed.pop(id, None)
-        if info is not None:
-            self._announce("runs", "removed", run_record(info))
-        return info is not None
+        return self._known.pop(id, None)
 
     def _tell(self, event: str, info: RunInfo, now: float) -> None:
         self._told[info.id] = now

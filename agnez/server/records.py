@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from agnez.errors import NotFoundError
 from agnez.query import Query, Record
-from agnez.record import Json
+from agnez.record import Json, RunInfo
 from agnez.server import orders
 from agnez.server.findings import Findings
+from agnez.server.news import RunNews
 from agnez.server.posted import Posted
 from agnez.server.service import Method, MethodNotAllowedError, Pagination, one, page
 from agnez.store import Store
@@ -55,7 +56,7 @@ class Runs(Records):
     of_all: ClassVar[tuple[Method, ...]] = ("find", "create")
     of_one: ClassVar[tuple[Method, ...]] = ("get", "patch", "remove")
 
-    def __init__(self, store: Store, posted: Posted, pagination: Pagination | None = None) -> None:
+    def __init__(self, store: Store, posted: Posted, news: RunNews, pagination: Pagination | None = None) -> None:
         # The summaries of those that do not match are not looked at.
         super().__init__(
             lambda query: (lazy_run_record(seen(info)) for info in store.search(query)),
@@ -63,6 +64,7 @@ class Runs(Records):
         )
         self._store = store
         self._posted = posted
+        self._news = news
 
     def get(self, id: str, query: Query) -> Record:
         """Return one run as its own files have it, with summaries as new as its points.
@@ -70,8 +72,7 @@ class Runs(Records):
         Raises:
             NotFoundError: there is none of that id, or it does not match.
         """
-        with RunReader(self._store, id) as reader:
-            return query.trimmed(one(run_record(seen(reader.info())), query))
+        return self._told(self._info(id), query)
 
     def create(self, data: Json, query: Query) -> Json:
         """Make a run that programs post their points to, and return it.
@@ -81,8 +82,9 @@ class Runs(Records):
             ConflictError: the `_id` is taken.
         """
         info = orders.read_run(data, self._store.new_name)
-        self._store.create_run(posted_info(info)).close()
-        return self.get(info.id, query)
+        with self._news.announcing:
+            self._store.create_run(posted_info(info)).close()
+            return self._announced("created", info.id, query)
 
     def update(self, id: str, data: Json, query: Query) -> Record:
         """Refuse to replace a run.
@@ -104,12 +106,13 @@ class Runs(Records):
             raise MethodNotAllowedError("Can not patch multiple entries")
         edits, told = orders.read_changes(data)
         self.get(id, query)
-        if told:
-            with self._posted.run(id) as run:
-                run.change(told)
-        if edits:
-            self._store.edit(id, **edits)
-        return self.get(id, query)
+        with self._news.announcing:
+            if told:
+                with self._posted.run(id) as run:
+                    run.change(told)
+            if edits:
+                self._store.edit(id, **edits)
+            return self._announced("patched", id, query)
 
     def remove(self, id: str | None, query: Query) -> Json:
         """Put a run into the trash, and return it.
@@ -120,10 +123,26 @@ class Runs(Records):
         """
         if id is None:
             raise MethodNotAllowedError("Can not remove multiple entries")
-        record = self.get(id, query)
+        info = self._info(id)
+        record = self._told(info, query)
         self._posted.release(id)
-        self._store.trash(id)
+        with self._news.announcing:
+            self._store.trash(id)
+            self._news.tell_removed(info, record)
         return record
+
+    def _info(self, id: str) -> RunInfo:
+        with RunReader(self._store, id) as reader:
+            return seen(reader.info())
+
+    def _announced(self, event: str, id: str, query: Query) -> Record:
+        info = self._info(id)
+        record = query.trimmed(run_record(info))
+        self._news.tell(event, info, record)
+        return record
+
+    def _told(self, info: RunInfo, query: Query) -> Record:
+        return query.trimmed(one(run_record(info), query))
 
 
 def projects(store: Store, pagination: Pagination | None = None) -> Records:

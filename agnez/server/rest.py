@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.routing import BaseConverter
 
-from agnez.errors import BadValueError
+from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read_text
 from agnez.record import Json
 from agnez.server.service import Call, Method, MethodNotAllowedError, Service, Services, error_object, error_of, perform
@@ -83,7 +83,7 @@ def json_response(value: Json, status: int = 200) -> Response:
 
 
 def _answer(services: Services, name: str, **_: str) -> Response:
-    service, id = _service(services, name, _rest(request))
+    service, id = _service(services, name, _rest(request, name))
     method = _method(request, id)
     has_data = method in ("create", "update", "patch")
     data = _body(request) if has_data else None
@@ -101,13 +101,20 @@ def _service(services: Services, name: str, rest: str) -> tuple[Service, str | N
     return services.named[name], unquote(rest) or None
 
 
-def _rest(request: Request) -> str:
-    """Return what stands behind the service's name. Only the path as it was sent tells slashes in ids."""
+def _rest(request: Request, name: str) -> str:
+    """Return what stands behind the service's name. Only the path as it was sent tells slashes in ids.
+
+    Raises:
+        NotFoundError: the path has no such name before its first slash: `/values%2Fa` is not all of `/values`.
+    """
     sent: str = request.environ.get("REQUEST_URI") or quote(request.path)
     path = sent.partition("?")[0]
     if not path.startswith("/"):  # the absolute form, which proxies send
         path = "/" + path.partition("://")[2].partition("/")[2]
-    return path[1:].partition("/")[2].removesuffix("/")
+    first, _, rest = path[1:].partition("/")
+    if unquote(first) != name:
+        raise NotFoundError(f"{request.path} does not exist")
+    return rest.removesuffix("/")
 
 
 def _method(request: Request, id: str | None) -> Method:

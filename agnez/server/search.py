@@ -17,6 +17,10 @@ from agnez.store.lightcells import HEAVY, LightCells
 log = logging.getLogger(__name__)
 
 
+_MAY_MEAN_NONE = ("", "null")
+"""Texts of an address that a cell without a run matches too, whichever file it rests in."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Hit:
     record: Record
@@ -53,6 +57,8 @@ class Search:
 
     def _hits(self, query: Query) -> Iterator[_Hit]:
         id, run = query.pinned.get("_id"), query.pinned.get("run")
+        if run in _MAY_MEAN_NONE:
+            run = None
         if id is not None:
             yield from self._hits_of(self._store.run_of_cell(id), query)
             return

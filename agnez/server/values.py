@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
+from agnez.server.news import announce_cell
 from agnez.server.search import Search
 from agnez.server.service import Announce, Method, MethodNotAllowedError, Pagination, one
 from agnez.store import Cells, Store
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 LARGEST = 16_000_000
 """Bytes of JSON that one call may bring."""
+
+LONGEST_ID = 4096
+"""Characters of a cell's `_id`. Ids are read whenever cells are listed."""
 
 DEEPEST = 200
 """Levels of objects and arrays in a record: Python's own reader and writer of JSON stop at a thousand."""
@@ -98,8 +102,8 @@ class Values:
         """
         record = _fields(data)
         with self._changes("updated", query) as changes:
-            cells, _ = changes.matching(id)
-            return changes.note(cells.put(id, record, self.origin))
+            changes.matching(id)
+            return changes.put(id, record)
 
     def patch(self, id: str | None, data: Json, query: Query) -> Json:
         """Merge data into a cell, at the top level only; into all that match where `id` is None.
@@ -111,12 +115,9 @@ class Values:
         fields = _fields(data)
         if id is not None:
             with self._changes("patched", query) as changes:
-                cells, record = changes.matching(id)
-                return changes.note(cells.put(id, {**record, **fields}, self.origin))
+                return changes.put(id, {**changes.matching(id), **fields})
         self._check_multi("patch")
-        return self._each_match(
-            "patched", query, lambda cells, id, record: cells.put(id, {**record, **fields}, self.origin)
-        )
+        return self._each_match("patched", query, lambda changes, id, record: changes.put(id, {**record, **fields}))
 
     def remove(self, id: str | None, query: Query) -> Json:
         """Remove a cell, and return it; all that match where `id` is None.
@@ -126,15 +127,15 @@ class Values:
         """
         if id is not None:
             with self._changes("removed", query) as changes:
-                cells, _ = changes.matching(id)
-                return changes.note(cells.remove(id, self.origin))
+                changes.matching(id)
+                return changes.remove(id)
         self._check_multi("remove")
-        return self._each_match("removed", query, lambda cells, id, _: cells.remove(id, self.origin))
+        return self._each_match("removed", query, lambda changes, id, _: changes.remove(id))
 
     def _create(self, data: list[Json], query: Query) -> list[Record]:
         records = [self._named(each) for each in data]
         with self._changes("created", query) as changes:
-            return [changes.note(changes.cells(str(each["_id"])).create(each, self.origin)) for each in records]
+            return [changes.create(each) for each in records]
 
     def _named(self, data: Json) -> Record:
         """Return a record with an id: its own, or a new one, by which a cell of a run rests with that run."""
@@ -146,27 +147,29 @@ class Values:
             id = owned if self._store.run_of_cell(owned) else id
         if not isinstance(id, str):
             raise BadValueError(f"_id is a string, not {dump(id)}")
+        if len(id) > LONGEST_ID:
+            raise BadValueError(f"An _id may have {LONGEST_ID} characters; this one has {len(id)}")
         return {**fields, "_id": id}
 
-    def _each_match(self, event: str, query: Query, change: Callable[[Cells, str, Record], Record]) -> Json:
+    def _each_match(self, event: str, query: Query, change: Callable[[_Changes, str, Record], Record]) -> Json:
         with self._changes(event, query) as changes:
             changed: list[Json] = []
             for record in self._search.records(query):
                 id = str(record["_id"])
                 try:
-                    cells, found = changes.matching(id)
+                    found = changes.matching(id)
                 except NotFoundError:  # it does not match, or another process has just removed it
                     continue
-                changed.append(changes.note(change(cells, id, found)))
+                changed.append(change(changes, id, found))
             return changed
 
     @contextmanager
     def _changes(self, event: str, query: Query) -> Iterator[_Changes]:
         with self.announcing:
-            with _Changes(self._store, self._held, query) as changes:
+            with _Changes(self._store, self._held, query, self.origin) as changes:
                 yield changes
-            for record in changes.noted:
-                self._announce("values", event, record)
+            for run, record in changes.noted:
+                announce_cell(self._announce, event, record, run)
 
     def _check_multi(self, method: str) -> None:
         if not self._multi:
@@ -232,11 +235,13 @@ class CellsOfRun:
 class _Changes:
     """Gather the changes of one call: each file in one transaction, all of them or none."""
 
-    def __init__(self, store: Store, held: HeldCells, query: Query) -> None:
-        self.noted: list[Record] = []
+    def __init__(self, store: Store, held: HeldCells, query: Query, origin: str) -> None:
+        self.noted: list[tuple[Json, Record]] = []
+        """What to announce once it is in the store: what a record says of its run, and what is told of it."""
         self._store = store
         self._held = held
         self._query = query
+        self._origin = origin
         self._open: dict[str | None, Cells] = {}
         self._files = ExitStack()
 
@@ -246,23 +251,39 @@ class _Changes:
     def __exit__(self, *failure: object) -> None:
         self._files.__exit__(*failure)  # type: ignore[arg-type]  # the three of every __exit__
 
-    def cells(self, id: str) -> Cells:
-        """Return the cells among which `id` belongs, ready to be written."""
-        run = self._store.run_of_cell(id)
+    def matching(self, id: str) -> Record:
+        """Return the record of an `id`, if it matches the query."""
+        _check_speakable(id)
+        return one(self._cells(self._store.run_of_cell(id)).get(id), self._query)
+
+    def create(self, record: Record) -> Record:
+        """Add a record under its `_id`; return what the call answers with."""
+        id = str(record["_id"])
+        return self._note(self._cells(self._checked_run(id, record)).create(record, self._origin))
+
+    def put(self, id: str, record: Record) -> Record:
+        """Put a record in the place of one that matched; return what the call answers with."""
+        return self._note(self._cells(self._checked_run(id, record)).put(id, record, self._origin))
+
+    def remove(self, id: str) -> Record:
+        """Remove a record that matched; return what the call answers with."""
+        return self._note(self._cells(self._store.run_of_cell(id)).remove(id, self._origin))
+
+    def _cells(self, run: str | None) -> Cells:
         if run not in self._open:
             self._open[run] = self._files.enter_context(self._held.writing(run))
         return self._open[run]
 
-    def matching(self, id: str) -> tuple[Cells, Record]:
-        """Return the cells that hold `id`, and its record, if that matches the query."""
-        _check_speakable(id)
-        cells = self.cells(id)
-        return cells, one(cells.get(id), self._query)
+    def _checked_run(self, id: str, record: Record) -> str | None:
+        """Return the run in whose file a record rests. It must say of no other that it belongs there."""
+        run, said = self._store.run_of_cell(id), record.get("run")
+        if run is not None and said is not None and said != run:
+            raise BadValueError(f"By its _id the cell '{id}' is of the run '{run}': its `run` cannot be {dump(said)}")
+        return run
 
-    def note(self, record: Record) -> Record:
-        """Take down a change to announce once it is in the store, and return what the call answers with."""
+    def _note(self, record: Record) -> Record:
         trimmed = self._query.trimmed(record)
-        self.noted.append(trimmed)
+        self.noted.append((record.get("run"), trimmed))
         return trimmed
 
 

@@ -84,11 +84,10 @@ class Cells:
             row = self._connection.execute("SELECT body FROM cells WHERE id = ?", (id,)).fetchone()
             if row and row[0] is not None:
                 raise ConflictError(f"A record with id '{id}' exists already")
+            revision, body = self._next_revision(), _body(record)  # past that of its tombstone, which goes now
             self._connection.execute("DELETE FROM cells WHERE id = ?", (id,))
-            body = _body(record)
             self._connection.execute(
-                "INSERT INTO cells (id, revision, origin, body) VALUES (?, ?, ?, ?)",
-                (id, self._next_revision(), origin, body),
+                "INSERT INTO cells (id, revision, origin, body) VALUES (?, ?, ?, ?)", (id, revision, origin, body)
             )
         return _told(id, record, body)
 

@@ -5,6 +5,7 @@ import { once } from "node:events";
 
 import feathers from "@feathersjs/client";
 import { io } from "socket.io-client";
+import { io as io3 } from "socket.io-client-3";
 
 export const { errors } = feathers;
 
@@ -28,14 +29,17 @@ export function find({ multi, pages }) {
   return servers.find(same) ?? assert.fail(`nobody started a server with ${JSON.stringify({ multi, pages })}`);
 }
 
-/** Open a client, of the service `values` and by `service` of others; `socket` is there for those that have one. */
+/**
+ * Open a client, of the service `values` and by `service` of others; `socket` is there for those that have one. With
+ * `options.old` it is of the major version 3 of Socket.IO's client, the oldest that speaks this wire.
+ */
 export async function open(transport, at = url, options = {}) {
   const app = feathers();
   if (transport === "fetch") {
     app.configure(feathers.rest(at).fetch(fetch));
     return { values: use(app, options), service: (path) => app.service(path), close: () => {} };
   }
-  const socket = io(at, { transports: sockets[transport], forceNew: true, reconnection: false });
+  const socket = (options.old ? io3 : io)(at, { transports: sockets[transport], forceNew: true, reconnection: false });
   app.configure(feathers.socketio(socket));
   await once(socket, "connect");
   if (transport === "upgrade") {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { errors, fails, open, transports } from "./clients.js";
+import { Witness, errors, fails, open, transports, url } from "./clients.js";
 
 const q = (query) => ({ query });
 
@@ -44,16 +44,43 @@ for (const over of transports) {
       }
     });
 
-    test("the cells of a run are a service of their own", async () => {
-      const cells = client.service(`runs/${made._id}/cells`);
+    test("the cells of a run are a service of their own, with events", async () => {
+      const path = `runs/${made._id}/cells`;
+      const cells = client.service(path);
+      const listener = await open("websocket");
+      const witness = new Witness({ values: listener.service(path) });
       const cell = await cells.create({ name: "x", type: "html", value: "" });
       assert.equal(cell.run, made._id);
       assert.deepEqual(await cells.find(), [cell]);
       assert.deepEqual(await client.service("values").find(q({ run: made._id })), [cell]);
       assert.deepEqual(await cells.patch(cell._id, { pos: 2 }), { ...cell, pos: 2 });
       assert.deepEqual(await cells.remove(null), [{ ...cell, pos: 2 }]);
+      assert.deepEqual(await witness.wait(3), [
+        ["created", cell],
+        ["patched", { ...cell, pos: 2 }],
+        ["removed", { ...cell, pos: 2 }],
+      ]);
+      listener.close();
       const error = await fails(client.service("runs/nope/cells").find(), "NotFound");
       assert.ok(error instanceof errors.NotFound);
     });
+  });
+}
+
+for (const over of ["websocket", "polling", "upgrade"]) {
+  test(`a client with Socket.IO's version 3 over ${over} calls, hears and is refused`, async () => {
+    const client = await open(over, url, { old: true });
+    const witness = new Witness(client);
+    const id = `old over ${over}`;
+    assert.deepEqual(await client.values.create({ _id: id, n: 1 }), { _id: id, n: 1 });
+    assert.deepEqual(await client.values.patch(id, { n: 2 }), { _id: id, n: 2 });
+    assert.deepEqual(await client.values.find(q({ _id: id, $select: ["n"] })), [{ _id: id, n: 2 }]);
+    await fails(client.values.create({ _id: id }), "Conflict");
+    assert.deepEqual(await client.values.remove(id), { _id: id, n: 2 });
+    assert.deepEqual(
+      (await witness.wait(3)).map(([event]) => event),
+      ["created", "patched", "removed"],
+    );
+    client.close();
   });
 }

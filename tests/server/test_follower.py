@@ -336,3 +336,29 @@ def test_a_page_that_waits_for_a_run_that_is_not_there_hears_so(page: Page, stor
 def test_marks_that_are_none_are_refused(page: Page, marks: Any) -> None:
     answer = page.client.call("watch", {"run": None, "marks": marks}, namespace="/live")
     assert answer["ok"] is False and "mark" in answer["error"]
+
+
+def test_a_cell_that_was_removed_and_comes_back_is_told_to_pages_and_to_clients(
+    serving: tuple[Serving, str], page: Page, store: Store
+) -> None:
+    run = running(store)
+    heard: list[tuple[str, Any]] = []
+    client = Client(reconnection=False)
+    for path in ("values", f"runs/{run}/cells"):
+        for event in ("created", "removed"):
+            client.on(f"{path} {event}", lambda record, name=f"{path} {event}": heard.append((name, record)))
+    client.connect(serving[1], wait_timeout=20)
+    page.watch(run)
+    page.wait(lambda: page.of("cells"))
+    cell = {"_id": f"{run}.a", "run": run, "pos": 1}
+    with store.open_run(run) as file:  # as another process writes
+        for act in (file.cells.create, lambda _, by: file.cells.remove(f"{run}.a", by), file.cells.create):
+            told = len(page.of("cells"))
+            act(cell, "other")
+            page.wait(lambda told=told: len(page.of("cells")) > told)
+    client.disconnect()
+    assert [each["removed"] for each in page.of("cells")][-3:] == [[], [f"{run}.a"], []]
+    assert [each["_id"] for each in page.of("cells")[-1]["changed"]] == [f"{run}.a"]
+    named = {"_id": f"{run}.a", "run": run}
+    steps = [("created", cell), ("removed", named), ("created", cell)]
+    assert heard == [(f"{path} {event}", rec) for event, rec in steps for path in ("values", f"runs/{run}/cells")]

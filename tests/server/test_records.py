@@ -11,6 +11,7 @@ from agnez import wire
 from agnez._version import __version__
 from agnez.query import read
 from agnez.record import Finding
+from agnez.server.news import RunNews
 from agnez.server.posted import Posted
 from agnez.server.records import Runs
 from agnez.store import Store
@@ -55,7 +56,7 @@ def test_the_index_finds_what_reading_all_runs_finds(store: Store, query: dict[s
     add_run(store, "d", state="failed", reason="ValueError", ended=now)
     asked = read(query)
     every = [run_record(seen(info)) for info in store.runs()]
-    found = Runs(store, Posted(store)).find(asked)
+    found = Runs(store, Posted(store), RunNews(lambda *_: None, began=0)).find(asked)
     assert found == asked.picked(every)
     assert len(store.search(read({"project": "other"}))) == 1
 

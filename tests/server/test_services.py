@@ -16,25 +16,23 @@ from agnez.record import Finding, Json, Progress, RunInfo, Summary
 from agnez.server import news, ports
 from agnez.server.app import create_app
 from agnez.server.embed import Serving
+from agnez.server.follower import IDLE_SECONDS
 from agnez.server.news import RunNews
 from agnez.server.service import Pagination
 from agnez.store import Store
 
-EVENTS = [
-    f"{path} {what}"
-    for path in ("runs", "projects", "findings", "values")
-    for what in ("created", "updated", "patched", "removed")
-]
+PATHS = ("runs", "projects", "findings", "values")
+EVENTS = ("created", "updated", "patched", "removed")
 
 
 class Hearer:
     """A client of the namespace `/` that keeps what it hears."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *paths: str) -> None:
         self.heard: list[tuple[str, Any]] = []
         self._news = threading.Condition()
         self.client = Client(reconnection=False)
-        for event in EVENTS:
+        for event in [f"{path} {what}" for path in (*PATHS, *paths) for what in EVENTS]:
             self.client.on(event, self._keeper(event))
         self.client.connect(url, wait_timeout=20)
 
@@ -157,7 +155,49 @@ def test_the_cells_of_a_run_are_a_service(server: Served, store: Store, listen: 
     assert server.call("DELETE", f"/{path}/loose").json()["name"] == "w"
     assert client.result("remove", path, None, {"name": "x"}) == [first | {"pos": 1}]
     assert client.result("find", path) == [] and client.result("find", "values") == [foreign]
-    assert client.wait_for(8)[0] == ("created", first)  # the events are those of `values`
+    heard = client.wait_for(8)
+    assert heard[0] == ("created", first)
+
+
+def test_what_changes_among_the_cells_of_a_run_is_told_as_events_of_theirs(server: Served, store: Store) -> None:
+    run = add_run(store)
+    hearer = Hearer(server.url, f"runs/{run}/cells")
+    path = f"/runs/{run}/cells"
+    cell = server.call("POST", path, {"name": "x"}).json()
+    server.call("PATCH", f"/values/{cell['_id']}?$select=pos", {"pos": 1})  # whichever service is asked
+    server.call("PUT", f"{path}/{cell['_id']}", {"name": "y"})
+    server.call("POST", "/values", {"_id": "of no run"})
+    server.call("DELETE", f"/values?run={run}")
+    created, patched, updated, removed = hearer.wait(
+        *(f"runs/{run}/cells {event}" for event in ("created", "patched", "updated", "removed"))
+    )
+    assert created == cell and patched == {"_id": cell["_id"], "pos": 1}
+    assert updated == removed == {"_id": cell["_id"], "name": "y", "run": run}
+    ours = [name for name, _ in hearer.heard if name.startswith("runs/")]
+    assert [name.partition(" ")[2] for name in ours] == ["created", "patched", "updated", "removed"]
+    hearer.client.disconnect()
+
+
+def test_each_change_of_a_run_by_the_server_is_an_event_of_its_own(hearer: Hearer, address: str) -> None:
+    def call(method: str, path: str, json: Any = None) -> Any:
+        answer = requests.request(method, f"{address}{path}", json=json, timeout=20)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    run = call("POST", "/runs", {"project": "digits", "name": "first"})["_id"]  # at once, one after the other
+    call("PATCH", f"/runs/{run}", {"name": "second"})
+    call("PATCH", f"/runs/{run}?$select=state", {"state": "finished"})
+    removed = call("DELETE", f"/runs/{run}")
+    call("POST", "/runs", {"project": "digits", "name": "last"})
+    hearer.wait("runs created", "runs removed", "runs created", "projects created")
+    time.sleep(2 * IDLE_SECONDS)  # the follower has looked by now, and finds no news in it
+    runs = [(name, record) for name, record in hearer.heard if name.startswith("runs ")]
+    assert [name for name, _ in runs] == [
+        f"runs {what}" for what in ("created", "patched", "patched", "removed", "created")
+    ]
+    assert [record.get("name") for _, record in runs] == ["first", "second", None, "second", "last"]
+    assert runs[2][1] == {"_id": run, "state": "finished"} and runs[3][1] == removed
+    assert [record["runs"] for record in hearer.of("projects created")] == [1]
 
 
 def test_a_path_that_leads_to_no_service_is_not_found(server: Served, store: Store, listen: Callable[..., Any]) -> None:
@@ -229,26 +269,30 @@ def test_what_was_there_before_is_no_news(store: Store) -> None:
 
 def test_a_run_that_only_gets_further_is_told_of_at_a_bounded_rate() -> None:
     told: list[tuple[str, str, Json]] = []
-    runs = RunNews(lambda path, event, record: told.append((path, event, record)), list, began=10)
+    runs = RunNews(lambda path, event, record: told.append((path, event, record)), began=10)
+
+    def look(changed: list[RunInfo], now: float) -> None:
+        runs.look(changed, [], now, list)
+
     info = RunInfo("a", "digits", "a", created=20)
-    runs.look([], [], now=0)
-    runs.look([info], [], now=0)
+    look([], now=0)
+    look([info], now=0)
     for tick in range(1, 101):  # 20 s, five looks a second
         info = replace(info, heartbeat=tick, progress=Progress(step=tick), summary={"loss": Summary(count=tick)})
-        runs.look([info], [], now=tick / 5)
+        look([info], now=tick / 5)
     steps = [record["progress"]["step"] for _, _, record in told]  # type: ignore[index,call-overload]
     assert steps == [None, 25, 50, 75, 100]
     for tick in range(101, 201):
         info = replace(info, heartbeat=tick)
-        runs.look([info], [], now=tick / 5)
+        look([info], now=tick / 5)
     assert len(told) == 5  # a heartbeat alone is never told
     info = replace(info, progress=Progress(step=101))
-    runs.look([info], [], now=40.1)
+    look([info], now=40.1)
     info = replace(info, progress=Progress(step=102))
-    runs.look([info], [], now=40.2)
+    look([info], now=40.2)
     assert len(told) == 6
-    runs.look([], [], now=40.1 + news.PROGRESS_SECONDS)  # and what was held back is told in the end
+    look([], now=40.1 + news.PROGRESS_SECONDS)  # and what was held back is told in the end
     assert told[-1][2]["progress"]["step"] == 102  # type: ignore[index,call-overload]
     info = replace(info, progress=Progress(step=103), state="finished")
-    runs.look([info], [], now=45.2)
+    look([info], now=45.2)
     assert (told[-1][2]["progress"]["step"], len(told)) == (103, 8)  # type: ignore[index,call-overload]

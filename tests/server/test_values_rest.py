@@ -12,6 +12,7 @@ from serving import Served, add_run, served
 from agnez.record import RunInfo
 from agnez.server.app import create_app
 from agnez.server.service import Pagination
+from agnez.server.values import LONGEST_ID
 from agnez.store import Store
 
 
@@ -152,6 +153,35 @@ def test_any_string_is_an_id(server: Served, id: str) -> None:
     assert server.call("GET", path).json() == {"_id": id, "x": 1}
     assert server.call("PATCH", path, {"x": 2}).json() == {"_id": id, "x": 2}
     assert server.call("DELETE", path).json() == {"_id": id, "x": 2}
+
+
+@pytest.mark.parametrize("path", ["/values%2Fa", "/values%2F", "/values%2Fa/b", "/values%2F%2F"])
+def test_a_slash_that_is_written_as_a_letter_leads_to_no_service(server: Served, path: str) -> None:
+    made(server, _id="a"), made(server, _id="b")
+    for method, data in (("GET", None), ("POST", {"x": 1}), ("PUT", {"x": 1}), ("PATCH", {"x": 1}), ("DELETE", None)):
+        answer = server.call(method, path, data)
+        assert answer.status_code in (404, 405), (method, answer.text)
+    assert server.call("GET", "/%76alues").json() == [{"_id": "a"}, {"_id": "b"}]
+
+
+def test_an_id_may_be_long_but_not_endless(server: Served) -> None:
+    assert made(server, _id="ü" * LONGEST_ID)["_id"] == "ü" * LONGEST_ID
+    failed(server.call("POST", "/values", {"_id": "ü" * (LONGEST_ID + 1)}), 400, "BadRequest")
+    assert len(server.call("GET", "/values").json()) == 1
+
+
+def test_a_cell_of_a_run_by_its_id_cannot_say_that_it_is_of_another(server: Served, store: Store) -> None:
+    run, other = add_run(store, "a"), add_run(store, "b")
+    made(server, _id=f"{run}.x", run=run), made(server, _id=f"{run}.y"), made(server, _id="loose", run=other)
+    for said in (other, "nope", 5, [run]):
+        failed(server.call("POST", "/values", {"_id": f"{run}.z", "run": said}), 400, "BadRequest")
+        failed(server.call("PUT", f"/values/{run}.x", {"run": said}), 400, "BadRequest")
+        failed(server.call("PATCH", f"/values/{run}.y", {"run": said}), 400, "BadRequest")
+        failed(server.call("PATCH", "/values", {"run": said}), 400, "BadRequest")
+    assert server.call("PATCH", "/values/loose", {"run": run}).json()["run"] == run
+    assert [each["_id"] for each in server.call("GET", f"/values?run={run}").json()] == ["loose", f"{run}.x"]
+    assert server.call("PATCH", f"/values/{run}.x", {"run": None}).json()["run"] is None
+    assert [each["_id"] for each in server.call("GET", "/values?run=").json()] == [f"{run}.x"]
 
 
 def test_a_trailing_slash_is_the_same_path_without_a_redirect(server: Served) -> None:

@@ -20,3 +20,14 @@ def test_cells_merge_conflict_and_leave_a_tombstone(store: Store) -> None:
         assert change.record is None and change.origin == "me"
         cells.create({"_id": "a", "again": True}, "me")
         assert cells.find() == [{"_id": "a", "again": True}]
+
+
+def test_a_cell_that_comes_back_is_the_last_change(store: Store) -> None:
+    with store.cells(None) as cells:
+        cells.create({"_id": "other"}, "me")
+        cells.create({"_id": "a", "x": 1}, "me")
+        cells.remove("a", "me")
+        (gone,) = cells.changes(2)
+        cells.create({"_id": "a", "x": 2}, "me")
+        (back,) = cells.changes(gone.revision)
+        assert (back.id, back.record, cells.revision("a")) == ("a", {"_id": "a", "x": 2}, back.revision)

@@ -9,6 +9,7 @@ from agnez.record import Json, State
 from agnez.server.orders import COUNTS, LATEST, LONGEST, LONGEST_NOTES, MOST, STATES
 from agnez.server.posting import LONGEST_NAME
 from agnez.server.uploads import KINDS, LONGEST_CAPTION
+from agnez.server.values import LONGEST_ID
 
 Schema: TypeAlias = dict[str, Json]
 
@@ -122,7 +123,12 @@ def _cell() -> Schema:
 
 
 def _new_cell() -> Schema:
-    given: Schema = {"type": ["string", "null"], "description": "An id of your own; without one the server gives it."}
+    given: Schema = {
+        "type": ["string", "null"],
+        "maxLength": LONGEST_ID,
+        "description": "An id of your own; without one the server gives it. One that begins with the id of a run and a "
+        "dot names a cell of that run: its `run`, where it has one, is that id.",
+    }
     return {"type": "object", "description": "A cell to be.", "properties": {"_id": given, **_CELL_FIELDS}}
 
 
