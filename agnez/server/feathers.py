@@ -23,6 +23,7 @@ from agnez.server.service import (
     Call,
     ForbiddenError,
     Method,
+    MethodNotAllowedError,
     Service,
     Services,
     error_object,
@@ -36,12 +37,16 @@ from agnez.wire import Told, dump
 _PACKETS_OF_A_POST = 10_000
 _ATTACHMENTS = 16
 _READING: tuple[Method, ...] = ("find", "get")
-_UNREADABLE, _TOO_LARGE = "\0unreadable", "\0too large"
-"""The events that a packet stands for whose arguments are no array of JSON, or too much: so that a call has its ack."""
+_UNREADABLE, _TOO_LARGE, _OURS = "\0unreadable", "\0too large", "\0ours"
+"""The events that a packet stands for whose arguments are no array of JSON, or too much, or whose event only the
+server may raise: so that a call has its ack."""
+
+_RESERVED = ("connect", "disconnect")
 
 _REFUSALS: Mapping[str, dict[str, Json]] = {
     _UNREADABLE: error_object(BadValueError("The arguments are not JSON")),
     _TOO_LARGE: error_of(413, f"A call may bring {LARGEST_BODY} bytes, its attachments included"),
+    _OURS: error_object(MethodNotAllowedError("This is no method, but an event of the socket's own")),
 }
 
 _ARGUMENTS: Mapping[Method, tuple[str, ...]] = {
@@ -67,6 +72,7 @@ def install(
     server.on("connect", lambda _, environ, auth=None: admit_socket(tokens, environ, auth), namespace="/")
     for event in _REFUSALS:
         server.on(event, partial(_refuse, event), namespace="/")
+    server.on("*", lambda event, *_: error_object(MethodNotAllowedError(f"'{event}' is no method")), namespace="/")
 
 
 def announcer(viewers: Viewers) -> Announce:
@@ -136,7 +142,10 @@ class _Packet(Packet):  # type: ignore[misc]  # python-socketio has no types
 
 
 def _event(data: object) -> object:
-    return data if isinstance(data, list) and data and isinstance(data[0], str) else [_UNREADABLE]
+    """Return what a client sends as an event that may be raised: python-socketio would believe it that it connects."""
+    if not isinstance(data, list) or not data or not isinstance(data[0], str):
+        return [_UNREADABLE]
+    return [_OURS] if data[0] in _RESERVED else data
 
 
 def _refuse(event: str, *_: object) -> Json:

@@ -21,13 +21,13 @@ from werkzeug.routing import BaseConverter
 from agnez.errors import BadValueError, NotFoundError
 from agnez.query import read_text
 from agnez.record import Json
+from agnez.server.security import drain
 from agnez.server.service import Call, Method, MethodNotAllowedError, Service, Services, error_object, error_of, perform
 from agnez.wire import dump
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a request's body."""
 
-_DRAINED = 256 * 1024 * 1024
 _VERBS: Mapping[str, Method] = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "remove"}
 _METHODS: Mapping[Method, str] = {"find": "GET", "get": "GET", **{method: verb for verb, method in _VERBS.items()}}
 
@@ -136,7 +136,7 @@ def read_body(request: Request) -> bytes:
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        _drain(request)
+        drain(request.environ)
         raise
     except ClientDisconnected as error:
         if isinstance(error.__context__, TimeoutError):
@@ -164,13 +164,6 @@ def _body(request: Request) -> Json:
 
 def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
-
-
-def _drain(request: Request) -> None:
-    """Read a body that nobody wants: a client that is still sending would not see the answer, but a broken pipe."""
-    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, _DRAINED)
-    while left > 0 and (chunk := stream.read(min(left, 65536))):
-        left -= len(chunk)
 
 
 def _http_error(error: HTTPException) -> Response:

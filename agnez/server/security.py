@@ -20,6 +20,7 @@ MPLD3 = "/assets/mpld3/"
 
 _HOST = re.compile(r"(?P<name>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
 _READING = ("GET", "HEAD")
+_DRAINED = 256 * 1024 * 1024
 _NOTEBOOKS = tuple(f"{scheme}://{name}:*" for scheme in ("http", "https") for name in ("localhost", "127.0.0.1"))
 
 Header = tuple[str, str]
@@ -225,6 +226,13 @@ def refuse(code: int, message: str, start_response: StartResponse, headers: Sequ
     sent = [*headers, ("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
     start_response(status_line(code), [*sent, ("X-Content-Type-Options", "nosniff")])
     return [body]
+
+
+def drain(environ: WSGIEnvironment) -> None:
+    """Read a body that nobody wants: a client that is still sending would not see the answer, but a broken pipe."""
+    stream, left = environ["wsgi.input"], min(int(environ.get("CONTENT_LENGTH") or 0), _DRAINED)
+    while left > 0 and (chunk := stream.read(min(left, 65536))):
+        left -= len(chunk)
 
 
 def status_line(code: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import queue
 import socket
@@ -19,7 +20,7 @@ from agnez.record import Json
 from agnez.server import straight
 from agnez.server.door import RIGHT
 from agnez.server.engine import Engine
-from agnez.server.security import refuse
+from agnez.server.security import Header, drain, refuse
 from agnez.server.straight import Straight
 from agnez.server.websocket import Frames, HandshakeError, WebSocket
 
@@ -44,6 +45,7 @@ class Viewers:
         """`largest` is how many bytes one message of a client may have."""
         self._server = server
         self._engine = engine
+        self._largest = largest
         self._connections = _follow_connections(server, engine, largest)
         self._strangers: dict[str, float] = {}
         # Its own waits until all is sent: for ever, with a client that polls no more, on the thread of a request.
@@ -95,19 +97,38 @@ class Viewers:
         return True
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer a request of the sockets; python-engineio itself fails at one whose session has just ended."""
+        """Answer a request of the sockets, with errors in the shape of all errors."""
+        if int(environ.get("CONTENT_LENGTH") or 0) > self._largest:
+            drain(environ)
+            return refuse(413, f"A request may bring {self._largest} bytes", start_response)
+        refused: list[int] = []
+
+        def begin(status: str, headers: list[Header], *failure: Any) -> Any:
+            code = int(status.partition(" ")[0])
+            if code < 400:
+                return start_response(status, headers, *failure)
+            refused.append(code)
+            return None
+
         try:
-            return self._handle(environ, start_response)
-        except KeyError as error:
+            body = self._handle(environ, begin)
+        except KeyError as error:  # python-engineio itself fails at one whose session has just ended
             if error.args not in _ENDED:
                 raise
             return refuse(400, "This session has ended", start_response)
+        return refuse(refused[-1], _said(b"".join(body)), start_response) if refused else body
 
     def _disconnect(self, sid: str | None = None) -> None:
         for id in [sid] if sid is not None else list(self._server.eio.sockets):
             client = self._server.eio.sockets.pop(id, None)
             if client is not None:
                 client.close(wait=False, reason=self._server.eio.reason.SERVER_DISCONNECT)
+
+
+def _said(body: bytes) -> str:
+    """Return the words of a refusal by python-engineio: most, but not all, come as JSON."""
+    text = body.decode("utf-8", "replace")
+    return str(json.loads(text)) if text.startswith('"') else text
 
 
 def _is_stuck(client: Any) -> bool:
