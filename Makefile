@@ -16,7 +16,7 @@ TENSORFLOW := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),te
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-python test-page test-backends $(BACKENDS:%=test-%) lint format screenshots bench \
-	bench-peers constraints chromium languages clean
+	bench-peers constraints chromium languages nginx clean
 
 help:  ## tell what there is
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ demo: $(VENV)/.demo  ## train a small network, and watch it
 
 test: test-python test-page  ## run the tests, Python's and the page's
 
-test-python: $(VENV)/.dev chromium languages $(FEATHERS)
+test-python: $(VENV)/.dev chromium languages nginx $(FEATHERS)
 	@$(PAGE)
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -79,6 +79,9 @@ chromium: $(VENV)/.dev
 
 languages:
 	@tools/languages.sh
+
+nginx: $(VENV)/.dev
+	@tools/nginx.sh $(VENV)/nginx
 
 clean:  ## remove the environments, and all that was built
 	rm -rf $(VENV) $(BACKENDS:%=$(VENV)-%) build dist agnez.egg-info agnez/server/assets frontend/node_modules

@@ -40,7 +40,8 @@ def install(flask: Flask, store: Store) -> None:
         path = media.path(store.run_folder(id), name)
         extension = path.suffix[1:]
         # Ranges are answered, by which players seek.
-        response = send_file(path, mimetype=media.CONTENT_TYPES[extension], conditional=True)
+        response = send_file(path, mimetype="application/octet-stream", conditional=True)
+        response.headers["Content-Type"] = media.CONTENT_TYPES[extension]  # Flask would add a charset of its own
         response.headers["Cache-Control"] = _YEAR  # its name says what it holds
         response.headers["X-Content-Type-Options"] = "nosniff"
         if extension not in _INERT:  # opened as a document of its own it could run scripts as ours

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import engineio
 import pytest
@@ -40,6 +41,13 @@ def both_engines(request: pytest.FixtureRequest) -> str:
 
 class _Handler(Handler):
     disable_nagle_algorithm = True
+
+
+class Pair(NamedTuple):
+    """Hold a certificate for this machine and its key, as files."""
+
+    certificate: Path
+    key: Path
 
 
 class Served:

@@ -1,11 +1,13 @@
-"""Under a prefix and behind proxies: a real nginx, where Debian's is installed, and a real browser."""
+"""Under a prefix and behind proxies: a real nginx, where there is one (tools/nginx.sh), and a real browser."""
 
 from __future__ import annotations
 
+import os
 import selectors
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,9 +78,10 @@ def nginx(
     folder: Path, upstream: int, *, location: str = "/lab/agnez/", path: str, own_name: str = ""
 ) -> Iterator[str]:
     """Run nginx before a server, and return the address behind it; `own_name` is what it tells the server it is."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    places = ("/usr/sbin", os.path.join(sys.prefix, "nginx/usr/sbin"))
+    program = shutil.which("nginx") or shutil.which("nginx", path=os.pathsep.join(places))
     if program is None:
-        pytest.skip("nginx is not installed")
+        pytest.skip("nginx is not installed, and tools/nginx.sh could not bring it")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -124,6 +127,7 @@ def test_behind_nginx_under_a_prefix_the_page_lives(
     figure = page.frame_locator("[data-testid=figure]")
     expect(figure.locator("#drawn")).to_have_text("d3 5", timeout=20_000)
     page.wait_for_function("() => [...document.images].some((each) => each.naturalWidth > 0)")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=20_000)
     assert sockets and all(url.startswith(f"ws{proxied[4:]}/socket.io/") for url in sockets)
     heard = {"_id": f"{run}.new", "run": run, "name": "heard", "type": "img", "value": PICTURE, "pos": 2}
     requests.post(f"{proxied}/values", json=heard, headers=BEARER, timeout=20)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import requests
 from playwright.sync_api import Browser, expect
-from serving import Served, add_run, both_engines, standing
+from serving import Pair, Served, add_run, both_engines, standing
 from websocket import create_connection
 
 from agnez.errors import BadValueError
@@ -26,26 +23,6 @@ from agnez.store import Store
 
 engine = both_engines
 FULL = "full-" + "a" * 16
-
-
-class Pair(NamedTuple):
-    certificate: Path
-    key: Path
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Make a certificate for this machine."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which makes the certificate, is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    made = Pair(folder / "box.pem", folder / "box.key")
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command += ["-keyout", str(made.key), "-out", str(made.certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
 
 
 @pytest.fixture
@@ -96,6 +73,7 @@ def test_the_page_lives_over_tls(server: Served, store: Store, browser: Browser)
     page.on("websocket", lambda wire: sockets.append(wire.url))
     page.goto(f"{server.url}/?token={FULL}")
     expect(page.locator("[data-testid=run-name]")).to_have_text("secured", timeout=20_000)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=20_000)
     assert sockets and sockets[0].startswith(f"wss://{server.host}/socket.io/")
     assert [cookie["secure"] for cookie in context.cookies()] == [True]
     context.close()

@@ -43,6 +43,15 @@ def test_a_picture_can_be_put_into_a_cell(server: Served, store: Store, kind: st
     assert media.names(store.run_folder(run)) == [record["_id"]]
 
 
+@pytest.mark.parametrize("kind", media.CONTENT_TYPES)
+def test_a_file_is_served_under_the_type_that_its_name_says(server: Served, store: Store, kind: str) -> None:
+    run = add_run(store)
+    name = media.put(store.run_folder(run), b"anything", kind)
+    answer = server.call("GET", f"/runs/{run}/media/{name}")
+    assert answer.headers["Content-Type"] == media.CONTENT_TYPES[kind]
+    assert (answer.content, answer.headers["X-Content-Type-Options"]) == (b"anything", "nosniff")
+
+
 @pytest.mark.parametrize("content", [SVG, DRAWN])
 def test_an_svg_is_kept_and_shut_in(server: Served, store: Store, content: bytes) -> None:
     status, record = send(server, add_run(store), content, "image/svg+xml; charset=utf-8")
