@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import ClassVar, Self
 
-from agnez.errors import BadValueError, NotFoundError
+from agnez.errors import BadValueError, ConflictError, NotFoundError
 from agnez.query import Query, Record
 from agnez.record import Json
 from agnez.server.news import announce_cell
@@ -85,7 +85,7 @@ class Values:
         """Add a cell, or each of an array: all of them, or none.
 
         Raises:
-            ConflictError: an `_id` is taken.
+            ConflictError: an `_id` is taken, or is that of a cell of another run than the record's.
             BadValueError: the data is no record.
         """
         if not isinstance(data, list):
@@ -99,6 +99,7 @@ class Values:
         Raises:
             NotFoundError: there is none of that id, or it does not match.
             BadValueError: the data is no record.
+            ConflictError: the record says that it is of another run than its `_id`.
         """
         record = _fields(data)
         with self._changes("updated", query) as changes:
@@ -111,6 +112,7 @@ class Values:
         Raises:
             NotFoundError: there is none of that id, or it does not match.
             BadValueError: the data is no object.
+            ConflictError: a record would say that it is of another run than its `_id`.
         """
         fields = _fields(data)
         if id is not None:
@@ -143,7 +145,8 @@ class Values:
         id = fields.pop("_id", None)
         if id is None or id == "":  # no address could name it
             id = uuid.uuid4().hex
-            owned = f"{fields.get('run')}.{id}"
+            run = fields.get("run")
+            owned = f"{run}.{id}" if isinstance(run, str) else id
             id = owned if self._store.run_of_cell(owned) else id
         if not isinstance(id, str):
             raise BadValueError(f"_id is a string, not {dump(id)}")
@@ -278,7 +281,7 @@ class _Changes:
         """Return the run in whose file a record rests. It must say of no other that it belongs there."""
         run, said = self._store.run_of_cell(id), record.get("run")
         if run is not None and said is not None and said != run:
-            raise BadValueError(f"By its _id the cell '{id}' is of the run '{run}': its `run` cannot be {dump(said)}")
+            raise ConflictError(f"By its _id the cell '{id}' is of the run '{run}': its `run` cannot be {dump(said)}")
         return run
 
     def _note(self, record: Record) -> Record:

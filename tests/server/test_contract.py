@@ -15,6 +15,7 @@ from serving import Served, add_run, served
 
 from agnez.server.app import create_app
 from agnez.server.reach import Reach
+from agnez.server.service import Pagination
 from agnez.server.tokens import Tokens
 from agnez.store import Store
 
@@ -31,13 +32,31 @@ INTERNAL = {
 
 
 @pytest.mark.slow
-def test_the_server_does_just_what_the_document_says(server: Served, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pagination", "examples"), [(None, 25), (Pagination(2, 5), 6)], ids=["arrays", "pages"])
+def test_the_server_does_just_what_the_document_says(
+    store: Store, tmp_path: Path, pagination: Pagination | None, examples: int
+) -> None:
     add_run(store)
+    with served(create_app(store, pagination=pagination)) as server:
+        check(server, tmp_path, examples)
+
+
+def check(server: Served, folder: Path, examples: int) -> None:
+    """Have schemathesis send what the document allows, and what it does not."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", EXCEPTIONS]
-    told = ["--checks", "all", "--generation-deterministic", "--max-examples", "25", "--warnings", "off", "--no-color"]
+    told = [
+        "--checks",
+        "all",
+        "--generation-deterministic",
+        "--max-examples",
+        str(examples),
+        "--warnings",
+        "off",
+        "--no-color",
+    ]
     done = subprocess.run(
         [*command, "run", f"{server.url}/openapi.json", *told],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
         capture_output=True,
         text=True,

@@ -362,3 +362,28 @@ def test_a_cell_that_was_removed_and_comes_back_is_told_to_pages_and_to_clients(
     named = {"_id": f"{run}.a", "run": run}
     steps = [("created", cell), ("removed", named), ("created", cell)]
     assert heard == [(f"{path} {event}", rec) for event, rec in steps for path in ("values", f"runs/{run}/cells")]
+
+
+def test_what_is_for_pages_does_not_reach_clients_of_the_services(
+    serving: tuple[Serving, str], page: Page, store: Store
+) -> None:
+    heard: list[str] = []
+    client = Client(reconnection=False)
+    client.on("*", lambda event, *_: heard.append(event))
+    client.connect(serving[1], wait_timeout=20)
+    run = running(store)
+    page.watch(run)
+    with store.open_run(run) as file:
+        log(file, 1.0, 2.0, step=100)
+        page.wait(lambda: page.values()[-1:] == [2.0])
+        with file.transaction():
+            file.cells.create({"_id": f"{run}.a", "run": run}, "other")
+            file.write_findings([Finding(run, "non-finite", "error", "It is NaN.", "Lower the rate.", "loss", 3, 5)])
+        page.wait(lambda: page.of("findings")[-1])
+    store.edit(run, name="renamed")
+    page.wait(lambda: any(each.get("name") == "renamed" for told in page.of("runs") for each in told))
+    client.call("find", ("values", {}), timeout=20)
+    client.disconnect()
+    services = ("runs", f"runs/{run}/cells", "projects", "findings", "values")
+    assert heard and {event.partition(" ")[0] for event in heard} <= set(services)
+    assert {event.partition(" ")[2] for event in heard} <= {"created", "updated", "patched", "removed"}

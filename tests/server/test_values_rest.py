@@ -174,10 +174,10 @@ def test_a_cell_of_a_run_by_its_id_cannot_say_that_it_is_of_another(server: Serv
     run, other = add_run(store, "a"), add_run(store, "b")
     made(server, _id=f"{run}.x", run=run), made(server, _id=f"{run}.y"), made(server, _id="loose", run=other)
     for said in (other, "nope", 5, [run]):
-        failed(server.call("POST", "/values", {"_id": f"{run}.z", "run": said}), 400, "BadRequest")
-        failed(server.call("PUT", f"/values/{run}.x", {"run": said}), 400, "BadRequest")
-        failed(server.call("PATCH", f"/values/{run}.y", {"run": said}), 400, "BadRequest")
-        failed(server.call("PATCH", "/values", {"run": said}), 400, "BadRequest")
+        failed(server.call("POST", "/values", {"_id": f"{run}.z", "run": said}), 409, "Conflict")
+        failed(server.call("PUT", f"/values/{run}.x", {"run": said}), 409, "Conflict")
+        failed(server.call("PATCH", f"/values/{run}.y", {"run": said}), 409, "Conflict")
+        failed(server.call("PATCH", "/values", {"run": said}), 409, "Conflict")
     assert server.call("PATCH", "/values/loose", {"run": run}).json()["run"] == run
     assert [each["_id"] for each in server.call("GET", f"/values?run={run}").json()] == ["loose", f"{run}.x"]
     assert server.call("PATCH", f"/values/{run}.x", {"run": None}).json()["run"] is None

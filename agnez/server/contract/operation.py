@@ -26,7 +26,7 @@ _WHY: Mapping[int, str] = {
     404: "There is nothing of this id, or it does not match the query.",
     405: "The address does not have this method; `Allow` names those that it has.",
     408: "The request took too long to come in.",
-    409: "The id is taken. Nothing was changed.",
+    409: "The id is taken, or what is there already stands against this. Nothing was changed.",
     413: "The body is too large.",
     415: "The body is of a type that is not read here, or it is compressed.",
     416: "The range lies outside of the file.",

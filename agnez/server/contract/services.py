@@ -207,7 +207,7 @@ def _of_one(place: _Place, method: Method) -> Operation:
         description="" if method == "get" else _told(place, method),
         parameters=[*_shared(*place.outer, place.id, "select"), _where(kind)],
         body=None if method in ("get", "remove") else _fields(kind, method),
-        refusals=(404, 503) if kind is _CELLS or method == "get" else (404, 409, 503),
+        refusals=(404, 503) if method == "get" or (kind is _CELLS and method == "remove") else (404, 409, 503),
     )
 
 
@@ -223,7 +223,7 @@ def _of_all(place: _Place, method: Method) -> Operation:
         description=f"Without a query that is all of them. {_told(place, method)}",
         parameters=[*_shared(*place.outer, "select"), _where(kind)],
         body=None if method == "remove" else _fields(kind, method),
-        refusals=(405, 503, *_missing(place)),
+        refusals=(405, *((409,) if method == "patch" else ()), 503, *_missing(place)),
     )
 
 
