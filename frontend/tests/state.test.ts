@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { runAxis } from "../src/charts/axis";
+import { runLook } from "../src/charts/style";
+import { runColours } from "../src/state/colours";
 import { Columns, NO_POINTS } from "../src/state/columns";
 import { known, mainMetrics, remark } from "../src/state/numbers";
 import { currentEpoch, doneShare, progressWords, remaining, status, tabTitle } from "../src/state/status";
@@ -122,5 +124,29 @@ describe("the main numbers", () => {
     const axis = runAxis(NO_POINTS, { ...RUN.progress, stepsPerEpoch: null }, [0, 9], false);
     const value = known(undefined, summary);
     expect(value && remark("loss", value, axis)).toBe("best 0.200 · step 7");
+  });
+});
+
+describe("the looks of runs", () => {
+  const run = (id: string, created: number): Run => ({ ...RUN, id, created });
+  const runs = Array.from({ length: 40 }, (_, nth) => run(`run ${nth}`, nth));
+
+  test("a run keeps its look as others come", () => {
+    const before = runColours(runs.slice(0, 5));
+    const after = runColours(runs);
+    for (const { id } of runs.slice(0, 5)) expect(after.get(id)).toBe(before.get(id));
+  });
+
+  test("what is drawn together looks different, and the shown run first has its own", () => {
+    const drawn = ["run 0", "run 18", "run 36", "run 1", "run 18"];
+    const looks = runColours(runs, drawn);
+    const seen = drawn.slice(0, 4).map((id) => JSON.stringify(runLook(looks.get(id) ?? 0)));
+    expect(new Set(seen).size).toBe(4);
+    expect(looks.get("run 0")).toBe(runColours(runs).get("run 0"));
+  });
+
+  test("more runs than looks are drawn all the same", () => {
+    const drawn = runs.map(({ id }) => id);
+    expect(runColours(runs, drawn).size).toBe(40);
   });
 });

@@ -455,6 +455,9 @@ def test_another_run_is_laid_over_in_its_own_colour(opened: Open, served: Served
     colour = entry.locator("line").get_attribute("stroke")
     loss_entry = page.locator('[data-testid=cell][data-name="Loss"] .entry').filter(has_text="beside")
     expect(loss_entry.locator("line")).to_have_attribute("stroke", colour or "")
+    own = page.locator('[data-testid=cell][data-name="Loss"] .entry').first.locator("line").get_attribute("stroke")
+    dot = page.locator('.entry a[aria-current="page"] i').get_attribute("style")
+    assert own != colour and own is not None and own in str(dot)  # colours tell runs apart: each has that of its dot
     menu(page, "Weight norms")
     rows = list(csv.DictReader(io.StringIO(saved(page, "csv").read_text())))
     assert {(row["run"], row["metric"]) for row in rows} == {

@@ -232,7 +232,9 @@ def _missing(place: _Place) -> tuple[int, ...]:
 
 
 def _told(place: _Place, method: Method) -> str:
-    return f"Every client hears of it by the event `{place.event} {_EVENTS[method]}`."
+    event = _EVENTS[method]
+    nested = f"; of a cell that names a run by `runs/<its id>/cells {event}`, too" if place.kind is _CELLS else ""
+    return f"Every client hears of it by the event `{place.event} {event}`{nested}."
 
 
 def _fields(kind: _Kind, method: Method) -> Mapping[str, Json]:

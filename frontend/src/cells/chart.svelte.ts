@@ -10,7 +10,7 @@ import type { Range } from "../charts/gestures";
 import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
 import { rideOf } from "../charts/ranges";
-import { isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
+import { amongRuns, isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
 import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
@@ -104,8 +104,10 @@ export class Chart {
     void this.#laid.news;
     const { session, view } = this.#page;
     const hidden = typeof session.shown === "string" && view.hidden.has(session.shown);
-    const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles: this.styles };
     const over = this.#laid.over(this.kind);
+    const { look } = this.#laid;
+    const styles = over.length === 0 ? this.styles : this.styles.map((style) => amongRuns(style, look));
+    const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles };
     const { muted } = this.settings;
     const answer = this.#want.answer;
     // What the lines follow from was read above: asked again of each series, each chart would listen to all of them.

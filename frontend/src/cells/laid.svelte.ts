@@ -38,6 +38,12 @@ export class Laid {
     return (this.#before = sameOverlays(this.#before, now) ? this.#before : now);
   });
 
+  /** The number of the look of the run that is shown. */
+  readonly look: number = $derived.by(() => {
+    const { session, colours } = this.#page;
+    return (typeof session.shown === "string" ? colours.get(session.shown) : undefined) ?? 1;
+  });
+
   /** Another object whenever points came of any of these runs. */
   readonly news: object = $derived.by(() => {
     void this.main.series.version;

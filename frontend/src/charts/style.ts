@@ -112,13 +112,22 @@ export function runLook(nth: number): Pick<SeriesStyle, "colour" | "bead"> {
   return { colour: ring(nth), bead: BEADS[Math.floor((nth - 1) / COLOURS) % BEADS.length] ?? "none" };
 }
 
-/** Style the series of a run that is laid over: thin, with the look of the run; the same object each time. */
+/** Style the series of a run that is laid over: thin, with the look of the run. */
 export function overlaid(style: SeriesStyle, nth: number, run: string, alone: boolean): SeriesStyle {
+  const label = alone ? run : `${run} ${style.label}`;
+  return kept(style, `${nth} ${label}`, () => ({ ...style, ...runLook(nth), width: 1, label }));
+}
+
+/** Style the series of the run that others are laid over: colours tell runs apart there, and dashes the series. */
+export function amongRuns(style: SeriesStyle, nth: number): SeriesStyle {
+  return kept(style, String(nth), () => ({ ...style, ...runLook(nth) }));
+}
+
+/** What was made of a style under a key: the same object each time. */
+function kept(style: SeriesStyle, key: string, make: () => SeriesStyle): SeriesStyle {
   const known = styled.get(style) ?? new Map<string, SeriesStyle>();
   styled.set(style, known);
-  const label = alone ? run : `${run} ${style.label}`;
-  const key = `${nth} ${label}`;
-  const found = known.get(key) ?? { ...style, ...runLook(nth), width: 1, label };
+  const found = known.get(key) ?? make();
   known.set(key, found);
   return found;
 }
