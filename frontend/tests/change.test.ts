@@ -12,6 +12,8 @@ import { Columns, NO_POINTS } from "../src/state/columns";
 import { DEFAULTS } from "../src/state/outlook";
 import { append, columnsOf, count } from "./lines";
 
+const SETTINGS = { ...DEFAULTS, zoom: null };
+
 const styles = seriesStyles(["loss", "other"]);
 const palette = {} as Palette;
 const NOTHING = { epoch: null, epochs: null, step: null, stepsPerEpoch: null };
@@ -38,7 +40,7 @@ function charted(): (columns: readonly Columns[], changed?: Partial<LineModel>, 
     const model: LineModel = {
       lines,
       axis: { unit: "epoch", label: "epoch", domain: [0, 10] },
-      settings: { ...DEFAULTS, y: [0, 100] },
+      settings: { ...SETTINGS, y: [0, 100] },
       hover: null,
       near: null,
       pins: NONE,
@@ -82,10 +84,10 @@ describe("a chart is drawn anew", () => {
   });
 
   test.each<readonly [string, Partial<LineModel>]>([
-    ["its values need more room", { settings: { ...DEFAULTS, y: [0, 200] } }],
-    ["a part of it is chosen", { settings: { ...DEFAULTS, y: [0, 100], zoom: [1, 2] } }],
-    ["its powers are drawn", { settings: { ...DEFAULTS, y: [0, 100], scale: "log" } }],
-    ["it is smoothed", { settings: { ...DEFAULTS, y: [0, 100], smoothing: { kind: "ema", amount: 0.5 } } }],
+    ["its values need more room", { settings: { ...SETTINGS, y: [0, 200] } }],
+    ["a part of it is chosen", { settings: { ...SETTINGS, y: [0, 100], zoom: [1, 2] } }],
+    ["its powers are drawn", { settings: { ...SETTINGS, y: [0, 100], scale: "log" } }],
+    ["it is smoothed", { settings: { ...SETTINGS, y: [0, 100], smoothing: { kind: "ema", amount: 0.5 } } }],
     ["the theme changes", { palette: { ...palette } }],
     ["something is found", { marks: [{ from: 1, to: 2, severe: false }] }],
     ["something is noted", { notes: [{ step: 1, text: "here" }] }],
@@ -115,7 +117,7 @@ describe("a chart is drawn anew", () => {
 
   test("from where a smoothed curve is new", () => {
     const loss = upTo(60);
-    const settings = { ...DEFAULTS, y: [0, 100] as const, smoothing: { kind: "gauss" as const, amount: 0.3 } };
+    const settings = { ...SETTINGS, y: [0, 100] as const, smoothing: { kind: "gauss" as const, amount: 0.3 } };
     const draw = charted();
     const before = draw([loss], { settings });
     append(loss, [60], [3]);

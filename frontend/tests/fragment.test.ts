@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readFragment, writeFragment } from "../src/state/fragment";
-import { DEFAULTS, settingsOf, withChart, type AxisKind, type ChartSettings, type Outlook } from "../src/state/outlook";
+import { DEFAULTS, lasting, ofRun, settingsOf, withChart, withRun, type AxisKind, type ChartSettings, type Outlook, type Zoom } from "../src/state/outlook";
 
 /** Numbers that look like chance and are the same in every run. */
 function chance(seed: number): () => number {
@@ -24,7 +24,7 @@ function outlook(seed: number): Outlook {
     return [low, low + Math.abs(low) + next() + 1e-9];
   };
   const chart = (): ChartSettings => ({
-    zoom: pick(null, interval()),
+    zoom: pick<Zoom | null>(null, interval(), [...interval(), number()]),
     y: pick(null, interval()),
     x: pick<AxisKind>("auto", "step", "epoch", "time", "relative", `metric:${name()}`),
     smoothing: { kind: pick("none", "ema", "time", "gauss", "median"), amount: next() },
@@ -123,5 +123,36 @@ describe("the settings of a chart", () => {
     expect(settingsOf(apart, "accuracy").zoom).toBeNull();
     const all = withChart({ ...apart, zoom: [1, 9] }, "loss", { zoom: null });
     expect(settingsOf(all, "loss").zoom).toBeNull();
+  });
+
+  test("of a chart on an axis of its own have a zoom of their own, linked or not", () => {
+    const page: Outlook = { ...DEFAULTS, zoom: [1, 2] };
+    const alone = withChart(page, "steps", { zoom: [30, 40, 35] }, true);
+    expect(alone.zoom).toEqual([1, 2]);
+    expect(alone.charts.steps).toEqual({ zoom: [30, 40, 35] });
+    expect(settingsOf(alone, "loss").zoom).toEqual([1, 2]);
+    expect(withChart(alone, "steps", { zoom: null }, true).charts).toEqual({});
+    expect(readFragment(writeFragment(alone)).set).toEqual({ zoom: [1, 2], charts: { steps: { zoom: [30, 40, 35] } } });
+  });
+});
+
+describe("what is said of one run", () => {
+  const both: Outlook = {
+    ...DEFAULTS,
+    zoom: [1, 2],
+    scroll: 7,
+    scale: "log",
+    charts: { loss: { y: [0, 1], zoom: [3, 4], scale: "linear" }, accuracy: { y: [5, 6] }, norms: { robust: true } },
+  };
+
+  test("does not go along to another, of single charts neither", () => {
+    expect(lasting(both)).toEqual({ ...DEFAULTS, scale: "log", charts: { loss: { scale: "linear" }, norms: { robust: true } } });
+  });
+
+  test("comes back with it, over what was set meanwhile", () => {
+    const there = withChart(lasting(both), "loss", { scale: "log", muted: ["a"] });
+    const back = withRun({ ...there, zoom: [8, 9] }, ofRun(both));
+    expect(back).toMatchObject({ zoom: [1, 2], scroll: 7 });
+    expect(back.charts).toEqual({ loss: { muted: ["a"], y: [0, 1], zoom: [3, 4] }, accuracy: { y: [5, 6] }, norms: { robust: true } });
   });
 });

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { around, moved, rideOf, wider, within } from "../src/charts/ranges";
+import { around, chosen, moved, rideOf, wider, within } from "../src/charts/ranges";
 import { placeText, xTicks } from "../src/charts/xaxis";
-import type { Interval } from "../src/state/view.svelte";
 
 function words(...asked: Parameters<typeof xTicks>): string[] {
   return xTicks(...asked).map(({ text }) => text);
@@ -46,13 +45,13 @@ describe("a range", () => {
   });
 
   test("with the newest point in it moves on with it; any other stays", () => {
-    const newest: Interval = [80, 101];
-    expect(rideOf(newest, "step", 100, true)).toEqual([80, 101]);
-    expect(rideOf(newest, "step", 130, true)).toEqual([110, 131]);
-    expect(rideOf(newest, "step", 130, false)).toEqual([80, 101]);
-    const past: Interval = [10, 20];
-    expect(rideOf(past, "step", 100, true)).toBe(past);
-    expect(rideOf(past, "step", 130, true)).toBe(past);
-    expect(rideOf(null, "step", 130, true)).toBeNull();
+    const newest = chosen([80, 101], 100);
+    expect(newest).toEqual([80, 101, 100]);
+    expect(rideOf(newest, 100, true)).toEqual([80, 101]);
+    expect(rideOf(newest, 130, true)).toEqual([110, 131]);
+    expect(rideOf(newest, 130, false)).toBe(rideOf(newest, 100, true));
+    const past = chosen([10, 20], 100);
+    expect(rideOf(past, 130, true)).toBe(past);
+    expect(chosen([80, 101], null)).toEqual([80, 101]);
   });
 });

@@ -477,6 +477,24 @@ def test_metrics_are_drawn_over_the_axis_that_the_run_declares(opened: Open, ser
     assert zoomed(page) == (0, 999)  # what counts otherwise has a range of its own
 
 
+def test_the_zoom_of_a_chart_on_an_axis_of_its_own_is_kept_and_can_be_taken_back(opened: Open, served: Served) -> None:
+    page = opened(run=served.beside)
+    whole, others = zoomed(page, "Declared"), zoomed(page)
+    chart(page, "Declared").scroll_into_view_if_needed()
+    drag(page, place(page, 0.25, cell="Declared"), place(page, 0.5, cell="Declared"))
+    settled(page)
+    part = zoomed(page, "Declared")
+    assert whole[0] < part[0] < part[1] < whole[1] and zoomed(page) == others
+    page.keyboard.press("Control+z")
+    shows(page, *whole, "Declared")
+    page.keyboard.press("Control+Shift+z")
+    shows(page, *part, "Declared")
+    page.wait_for_function("() => location.hash.includes('zoom')")
+    page.reload()
+    shows(page, *part, "Declared")
+    assert zoomed(page) == others
+
+
 def test_a_range_with_the_newest_point_moves_on_and_any_other_stays(
     context: BrowserContext, start: Start, port: int
 ) -> None:
@@ -493,14 +511,22 @@ def test_a_range_with_the_newest_point_moves_on_and_any_other_stays(
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
     expect(chart(page)).to_have_attribute("data-points", "21")
-    page.evaluate("location.hash = '#v=1&x=step&zoom=10~20'")
-    shows(page, 10, 20)
+    page.evaluate("location.hash = '#v=1&x=step'")
+    shows(page, 0, 20)
+    drag(page, place(page, 0.5), place(page, 1.05))
+    settled(page)
+    low, high = zoomed(page)
+    assert 9 < low < 11 and high == 20
     log(5)
-    shows(page, 15, 25)
+    shows(page, low + 5, 25)
+    page.reload()  # the address says how it goes on
+    shows(page, low + 5, 25)
+    log(5)
+    shows(page, low + 10, 30)
     page.evaluate("location.hash = '#v=1&x=step&zoom=2~8'")
     shows(page, 2, 8)
     log(5)
-    expect(chart(page)).to_have_attribute("data-points", "31")
+    expect(chart(page)).to_have_attribute("data-points", "36")
     settled(page)
     assert zoomed(page) == (2, 8)
 

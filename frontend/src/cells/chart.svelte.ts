@@ -9,14 +9,14 @@ import { Merger } from "../charts/merge";
 import type { Range } from "../charts/gestures";
 import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
-import { rideOf } from "../charts/ranges";
+import { chosen, rangeOf, rideOf } from "../charts/ranges";
 import { amongRuns, isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
 import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
 import type { Answer, Finer, Want } from "../state/detail.svelte";
-import type { AxisKind, ChartSettings, Interval } from "../state/view.svelte";
+import type { AxisKind, ChartSettings, Interval, Zoom } from "../state/view.svelte";
 import type { Cell } from "../wire";
 import { laidOf, type Laid, type Overlay } from "./laid.svelte";
 
@@ -69,21 +69,18 @@ export class Chart {
     return this.kind === view.x || this.axis.unit === session.axis.unit;
   });
 
-  /** The range of a chart whose axis no other has. */
-  #own = $state.raw<Interval | null>(null);
-  get #alone(): boolean {
-    return !this.shared && this.#page.view.linked;
-  }
-
-  get #chosen(): Interval | null {
-    return this.#alone ? this.#own : this.settings.zoom;
+  /** The range that was chosen: of a chart whose axis no other has its own. */
+  get #chosen(): Zoom | null {
+    const { view } = this.#page;
+    return this.shared || !view.linked ? this.settings.zoom : (view.own(this.#id).zoom ?? null);
   }
 
   /** Show a part of the axes; null is all there is, and what is undefined stays. */
   show({ x, y }: Range): void {
-    const linked = x !== undefined && !this.#alone;
-    if (x !== undefined && this.#alone) this.#own = x;
-    if (linked || y !== undefined) this.#page.view.setChart(this.#id, { ...(linked && { zoom: x }), ...(y !== undefined && { y }) });
+    const { session, view } = this.#page;
+    const head = session.run?.state === "running" && this.held.length > 0 ? this.#stand.head : null;
+    const zoom = x && chosen(x, head);
+    view.setChart(this.#id, { ...(zoom !== undefined && { zoom }), ...(y !== undefined && { y }) }, !this.shared);
   }
 
   readonly #want: Want;
@@ -167,7 +164,8 @@ export class Chart {
     const zoom = this.zoom;
     const run = this.#page.session.shown;
     const coarse = zoom !== null && this.#coarse;
-    if (!coarse || typeof run !== "string" || zoom !== this.#chosen || width <= 0) {
+    const rests = zoom !== null && this.#chosen !== null && zoom === rangeOf(this.#chosen);
+    if (!coarse || typeof run !== "string" || !rests || width <= 0) {
       if (zoom === null) this.#want.ask(null);
       return;
     }
@@ -224,9 +222,11 @@ export class Chart {
   readonly notes: readonly Note[] = $derived.by(() => JSON.parse(this.#noted) as Note[]);
 
   // Before the first points come the head is nowhere: no range rides with it from there.
-  readonly #zoom: Interval | null = $derived.by(() =>
-    this.held.length === 0 ? this.#chosen : rideOf(this.#chosen, this.axis.unit, this.#stand.head, this.settings.follow),
-  );
+  readonly #zoom: Interval | null = $derived.by(() => {
+    const zoom = this.#chosen;
+    if (zoom === null) return null;
+    return this.held.length === 0 ? rangeOf(zoom) : rideOf(zoom, this.#stand.head, this.settings.follow);
+  });
 
   readonly #shown: LineModel["settings"] = $derived.by(() => ({ ...this.settings, zoom: this.#zoom }));
 

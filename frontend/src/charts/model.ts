@@ -2,7 +2,7 @@
 
 import type { ScaleLinear } from "d3-scale";
 import type { Points } from "../state/columns";
-import type { ChartSettings } from "../state/view.svelte";
+import type { ChartSettings, Interval } from "../state/view.svelte";
 import type { Trace } from "./buckets";
 import type { ValueScale } from "./domain";
 import type { Palette } from "./palette";
@@ -41,7 +41,7 @@ export interface Note {
 export interface LineModel {
   readonly lines: readonly Line[];
   readonly axis: XAxis;
-  readonly settings: Pick<ChartSettings, "zoom" | "y" | "smoothing" | "scale" | "robust">;
+  readonly settings: Pick<ChartSettings, "y" | "smoothing" | "scale" | "robust"> & { readonly zoom: Interval | null };
   readonly hover: number | null;
   /** The line that is meant; null where none is. */
   readonly near: string | null;

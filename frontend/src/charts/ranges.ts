@@ -1,6 +1,6 @@
 /** Parts of an axis. */
 
-import type { Interval } from "../state/view.svelte";
+import type { Interval, Zoom } from "../state/view.svelte";
 
 /** The share of the whole axis that can be looked at alone. */
 const FINEST = 1e-9;
@@ -30,15 +30,23 @@ export function wider([low, high]: Interval, all: Interval): Interval | null {
   return kept[1] - kept[0] >= (last - first) * (1 - 1e-9) ? null : kept;
 }
 
-/** Where the head of a run was when a range was chosen, for each unit; null where it was not in the range. */
-const heads = new WeakMap<Interval, Map<string, number | null>>();
+/** A range as it is chosen beside the head of a live run; null where there is no head. */
+export function chosen(range: Interval, head: number | null): Zoom {
+  return head !== null && range[0] <= head && head <= range[1] ? [...range, head] : range;
+}
 
-/** The part that is shown of a range: with the head in it when it was chosen, it moves on with the head. */
-export function rideOf(zoom: Interval | null, unit: string, head: number, follow: boolean): Interval | null {
-  if (zoom === null) return null;
-  const known = heads.get(zoom) ?? new Map<string, number | null>();
-  heads.set(zoom, known);
-  let from = known.get(unit);
-  if (from === undefined) known.set(unit, (from = zoom[0] <= head && head <= zoom[1] ? head : null));
-  return from === null || !follow || head <= from ? zoom : moved(zoom, head - from);
+const ranges = new WeakMap<Zoom, Interval>();
+
+/** The range of a zoom as it was chosen: the same object each time. */
+export function rangeOf(zoom: Zoom): Interval {
+  if (zoom.length === 2) return zoom;
+  const range = ranges.get(zoom) ?? [zoom[0], zoom[1]];
+  ranges.set(zoom, range);
+  return range;
+}
+
+/** The part that is shown of a zoom: with the head in it when it was chosen, it moves on with the head. */
+export function rideOf(zoom: Zoom, head: number, follow: boolean): Interval {
+  const from = zoom[2];
+  return from === undefined || !follow || head <= from ? rangeOf(zoom) : moved(rangeOf(zoom), head - from);
 }

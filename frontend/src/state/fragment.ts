@@ -5,7 +5,7 @@
  * it cannot read counts as not said.
  */
 
-import { alike, DEFAULTS, type CellLook, type ChartSettings, type Interval, type Outlook, type Smoothing } from "./outlook";
+import { alike, DEFAULTS, type CellLook, type ChartSettings, type Interval, type Outlook, type Smoothing, type Zoom } from "./outlook";
 
 const VERSION = "1";
 const SMOOTHINGS: readonly string[] = ["ema", "time", "gauss", "median"];
@@ -27,7 +27,7 @@ interface Code<T> {
 type Codes<T> = { readonly [K in keyof T]: Code<T[K]> };
 
 const CHART: Codes<ChartSettings> = {
-  zoom: { word: "zoom", write: (zoom) => zoom && tuple(zoom), read: interval },
+  zoom: { word: "zoom", write: (zoom) => zoom && tuple(zoom), read: readZoom },
   y: { word: "y", write: (y) => y && tuple(y), read: interval },
   x: { word: "x", write: plain, read: (text) => axis(unescaped(text)) },
   smoothing: { word: "smooth", write: writeSmoothing, read: readSmoothing },
@@ -129,14 +129,22 @@ function plain(value: string): string {
   return escaped(value);
 }
 
-function tuple([low, high]: Interval): string {
-  return `${String(low)}~${String(high)}`;
+function tuple(numbers: Zoom): string {
+  return numbers.map(String).join("~");
 }
 
 function interval(text: string): Interval | null | undefined {
   if (text === "") return null;
   const [low, high] = text.split("~").map(finite);
   return low !== undefined && high !== undefined && low < high ? [low, high] : undefined;
+}
+
+/** A range, and behind it where the head of a live run stood in it. */
+function readZoom(text: string): Zoom | null | undefined {
+  const [low = "", high = "", at = ""] = text.split("~");
+  const range = interval(high === "" ? low : `${low}~${high}`);
+  const head = finite(at);
+  return range && head !== undefined ? [...range, head] : range;
 }
 
 function writeSmoothing({ kind, amount }: Smoothing): string {

@@ -3,6 +3,8 @@
 import type { View as CellView } from "../wire";
 
 export type Interval = readonly [number, number];
+/** A part of the x axis that was chosen; the third number is where the head of a live run stood in it then. */
+export type Zoom = Interval | readonly [number, number, number];
 /** What the x axis of the charts counts; `auto` takes epochs where a run tells of them, else steps. */
 export type AxisKind = "auto" | "step" | "epoch" | "time" | "relative" | `metric:${string}`;
 export type SmoothingKind = "none" | "ema" | "time" | "gauss" | "median";
@@ -19,8 +21,8 @@ export interface Smoothing {
 
 /** How a chart is drawn: the page's settings, or what a chart has of its own in their place. */
 export interface ChartSettings {
-  /** The part of the x axis that is shown, in its unit; null for all of it. */
-  readonly zoom: Interval | null;
+  /** The part of the x axis that was chosen, in its unit; null for all of it. */
+  readonly zoom: Zoom | null;
   /** The part of the y axis that is shown; null for what the curves need. */
   readonly y: Interval | null;
   readonly x: AxisKind;
@@ -90,7 +92,39 @@ export const DEFAULTS: Outlook = {
 };
 
 /** What is said of one run, and means nothing to another. */
-export const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders"] as const satisfies readonly (keyof Outlook)[];
+const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders"] as const satisfies readonly (keyof Outlook)[];
+const RANGES = ["zoom", "y"] as const satisfies readonly (keyof ChartSettings)[];
+
+/** What is said of the run that is shown: ranges, of single charts too, and where the user was in it. */
+export function ofRun(outlook: Outlook): Partial<Outlook> {
+  return { ...picked(outlook, OF_A_RUN), charts: eachChart(outlook.charts, (own) => picked(own, RANGES)) };
+}
+
+/** What means something to another run of the project, too. */
+export function lasting(outlook: Outlook): Outlook {
+  return { ...outlook, ...picked(DEFAULTS, OF_A_RUN), charts: eachChart(outlook.charts, (own) => without(own, RANGES)) };
+}
+
+/** The same for a run of which this was said. */
+export function withRun(outlook: Outlook, said: Partial<Outlook>): Outlook {
+  const all = lasting(outlook);
+  const charts = new Map(Object.entries(all.charts));
+  for (const [key, own] of Object.entries(said.charts ?? {})) charts.set(key, { ...charts.get(key), ...own });
+  return { ...all, ...said, charts: Object.fromEntries(charts) };
+}
+
+function eachChart(charts: Outlook["charts"], change: (own: Partial<ChartSettings>) => Partial<ChartSettings>): Outlook["charts"] {
+  const changed = Object.entries(charts).map(([key, own]) => [key, change(own)] as const);
+  return Object.fromEntries(changed.filter(([, own]) => Object.keys(own).length > 0));
+}
+
+function picked<T extends object>(record: T, names: readonly (keyof T)[]): Partial<T> {
+  return Object.fromEntries(names.filter((name) => name in record).map((name) => [name, record[name]])) as Partial<T>;
+}
+
+function without<T extends object>(record: T, names: readonly (keyof T)[]): Partial<T> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name as keyof T))) as Partial<T>;
+}
 
 /** The settings of a chart: its own, else the page's. The zoom of linked charts is the page's. */
 export function settingsOf(outlook: Outlook, key: string): ChartSettings {
@@ -101,12 +135,16 @@ export function settingsOf(outlook: Outlook, key: string): ChartSettings {
   return { ...shared, ...own, ...(outlook.linked ? { zoom } : {}) };
 }
 
-/** Set what one chart has of its own; a setting that equals the page's is not its own any more. */
-export function withChart(outlook: Outlook, key: string, patch: Partial<ChartSettings>): Outlook {
+/**
+ * Set what one chart has of its own; a setting that equals the page's is not its own any more. The zoom of linked charts is
+ * the page's, but for one that stands `alone`, on an axis that the others do not have.
+ */
+export function withChart(outlook: Outlook, key: string, patch: Partial<ChartSettings>, alone = false): Outlook {
   const { zoom, ...own } = patch;
-  const next = outlook.linked && zoom !== undefined ? { ...outlook, zoom } : outlook;
-  const wanted: Partial<ChartSettings> = { ...entry(next.charts, key), ...(outlook.linked ? own : patch) };
-  const shared = settingsOf({ ...next, charts: {} }, key);
+  const together = outlook.linked && !alone;
+  const next = together && zoom !== undefined ? { ...outlook, zoom } : outlook;
+  const wanted: Partial<ChartSettings> = { ...entry(next.charts, key), ...(together ? own : patch) };
+  const shared = { ...settingsOf({ ...next, charts: {} }, key), ...(outlook.linked && { zoom: null }) };
   const kept = Object.entries(wanted).filter(([name, value]) => !alike(value, shared[name as keyof ChartSettings]));
   return { ...next, charts: entered(next.charts, key, kept.length > 0 ? Object.fromEntries(kept) : null) };
 }

@@ -10,14 +10,15 @@ import {
   DEFAULTS,
   entered,
   entry,
-  OF_A_RUN,
+  lasting,
+  ofRun,
   settingsOf,
   toggled,
   withChart,
+  withRun,
   type AxisKind,
   type CellLook,
   type ChartSettings,
-  type Interval,
   type Outlook,
   type ScaleKind,
   type Smoothing,
@@ -26,7 +27,7 @@ import {
 import { pace } from "./pace";
 import { forget, recall, remember } from "./storage";
 
-export type { AxisKind, ChartSettings, Interval, Outlook, ScaleKind, Smoothing, ThemeChoice } from "./outlook";
+export type { AxisKind, ChartSettings, Interval, Outlook, ScaleKind, Smoothing, ThemeChoice, Zoom } from "./outlook";
 
 /** A browser takes no more than about three changes of the address a second. */
 const WRITE_MS = 350;
@@ -35,8 +36,6 @@ const OF_A_PROJECT = "agnez-view/";
 
 /** Names the run whose zoom a fragment speaks of: `/` alone shows whatever is newest. */
 const OF = "of=";
-
-type Keys = readonly (keyof Outlook)[];
 
 export class View {
   /** The place on the x axis that the cursor is at, in the axis' unit. It is nobody's setting, and not kept. */
@@ -68,7 +67,6 @@ export class View {
   }
 
   // Each changes only when it does itself: what follows from it is not done again for every other setting.
-  readonly #zoom = $derived(this.#now.zoom);
   readonly #linked = $derived(this.#now.linked);
   readonly #pins = $derived(this.#now.pins);
   readonly #x = $derived(this.#now.x);
@@ -89,13 +87,6 @@ export class View {
   readonly #views = $derived(this.#now.views);
   readonly #sliders = $derived(this.#now.sliders);
 
-  /** The part of the x axis that is shown; null for all of it. */
-  get zoom(): Interval | null {
-    return this.#zoom;
-  }
-  set zoom(zoom: Interval | null) {
-    this.set({ zoom });
-  }
   /** Whether a range selected in one chart applies to all. */
   get linked(): boolean {
     return this.#linked;
@@ -185,9 +176,9 @@ export class View {
     return entry(this.#now.charts, this.keyOf(cell)) ?? {};
   }
 
-  /** Set what one chart has of its own; the zoom of linked charts is that of all. */
-  setChart(cell: string, patch: Partial<ChartSettings>): void {
-    this.change(withChart(this.#now, this.keyOf(cell), patch), `${cell} ${Object.keys(patch).join(" ")}`);
+  /** Set what one chart has of its own; the zoom of linked charts is that of all, but of one that stands `alone`. */
+  setChart(cell: string, patch: Partial<ChartSettings>, alone = false): void {
+    this.change(withChart(this.#now, this.keyOf(cell), patch, alone), `${cell} ${Object.keys(patch).join(" ")}`);
   }
 
   /** Let a chart be drawn as all are. */
@@ -290,13 +281,13 @@ export class View {
     if (from === run) return;
     this.hover = null;
     this.#history.clear();
-    if (from !== undefined) this.#left.set(from, picked(this.#now, OF_A_RUN));
+    if (from !== undefined) this.#left.set(from, ofRun(this.#now));
     const said = this.#said === location.search;
     this.#said = null;
-    const own = { ...picked(DEFAULTS, OF_A_RUN), ...this.#left.get(run) };
-    if (said) this.#take(this.#of === null || this.#of === run ? this.#now : { ...this.#now, ...own });
-    else if (from !== undefined && before === project) this.#take({ ...this.#now, ...own });
-    else this.#take({ ...DEFAULTS, ...this.#ofProject(), theme: this.#now.theme, ...own });
+    const own = this.#left.get(run) ?? {};
+    if (said) this.#take(this.#of === null || this.#of === run ? this.#now : withRun(this.#now, own));
+    else if (from !== undefined && before === project) this.#take(withRun(this.#now, own));
+    else this.#take(withRun({ ...DEFAULTS, ...this.#ofProject(), theme: this.#now.theme }, own));
   }
 
   /** The address of all that is shown, for another's browser. */
@@ -333,8 +324,8 @@ export class View {
   }
 
   #fragment(): string {
-    const ofRun = typeof this.#run === "string" && location.search === "" && !OF_A_RUN.every((key) => alike(this.#now[key], DEFAULTS[key]));
-    return writeFragment(this.#now, ofRun ? [...this.#unknown, `${OF}${this.#run}`] : this.#unknown);
+    const ours = typeof this.#run === "string" && location.search === "" && !alike(ofRun(this.#now), ofRun(DEFAULTS));
+    return writeFragment(this.#now, ours ? [...this.#unknown, `${OF}${this.#run}`] : this.#unknown);
   }
 
   #ofProject(): Partial<Outlook> {
@@ -346,14 +337,10 @@ export class View {
       const fragment = this.#fragment();
       if (fragment !== location.hash) replaceAddress(fragment);
       if (this.#run === undefined) return;
-      const lasting = writeFragment({ ...this.#now, ...picked(DEFAULTS, OF_A_RUN), theme: DEFAULTS.theme });
-      remember(`${OF_A_PROJECT}${this.#project ?? ""}`, lasting);
+      const ofProject = writeFragment({ ...lasting(this.#now), theme: DEFAULTS.theme });
+      remember(`${OF_A_PROJECT}${this.#project ?? ""}`, ofProject);
     });
   }
-}
-
-function picked(outlook: Outlook, keys: Keys): Partial<Outlook> {
-  return Object.fromEntries(keys.map((key) => [key, outlook[key]]));
 }
 
 function sameSettings(a: ChartSettings, b: ChartSettings): boolean {
