@@ -288,6 +288,12 @@ export async function patchCell(id: string, fields: object): Promise<void> {
   await send("PATCH", `./values?${new URLSearchParams({ _id: id }).toString()}`, fields);
 }
 
+/** Read what is noted at a cell. */
+export async function readNotesOf(id: string): Promise<readonly wire.Note[]> {
+  const query = new URLSearchParams({ _id: id, "$select[]": "notes" });
+  return wire.readNotesFound(await (await get(`./values?${query.toString()}`)).json());
+}
+
 /** Read how the cells of a project stand; null where nobody has moved one. */
 export async function readLayout(project: string): Promise<ReturnType<typeof wire.readLayout>> {
   return wire.readLayout(await (await get(`./values?${layoutOf(project)}`)).json());

@@ -324,7 +324,7 @@ function readGrid(value: unknown): readonly [number, number] | null {
 
 /** Read the record of how a project's cells stand, from a list that has at most one; null where there is none. */
 export function readLayout(value: unknown): ProjectLayout | null {
-  const [found] = list(Array.isArray(value) ? value : fields(value, "layouts")["data"], "layouts");
+  const [found] = readPage(value).records;
   if (found === undefined) return null;
   const record = fields(fields(found, "a layout")["value"], "a layout's value");
   const cells = Object.entries(fields(record["cells"] ?? {}, "a layout's cells")).map(([key, each]) => [key, readSpot(each)]);
@@ -350,6 +350,12 @@ function readSpot(value: unknown): Spot {
     ...("columns" in record && { columns: span(record, "columns") }),
     ...(typeof record["hidden"] === "boolean" && { hidden: record["hidden"] }),
   };
+}
+
+/** Read the notes of the cell that was found. */
+export function readNotesFound(value: unknown): Note[] {
+  const [found] = readPage(value).records;
+  return found === undefined ? [] : readNotes(fields(found, "a cell")["notes"]);
 }
 
 function readNotes(value: unknown): Note[] {

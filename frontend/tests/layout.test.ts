@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { blocks, packed, swapped, type Sized } from "../src/state/places";
+import { blocks, freeSlots, packed, swapped, type Sized } from "../src/state/places";
 import { search } from "../src/state/search";
 import { PINNED, prefixOf, sections } from "../src/state/sections";
 
@@ -27,6 +27,12 @@ function drawn(items: readonly Named[], columns: number, slots = 0): string[] {
 }
 
 describe("places of cells", () => {
+  test("of a script's grid that nothing stands on are free", () => {
+    const placed = packed([item("a", 0, 2), item("b", 4, 1, 2), item("c", 99)], 3, 6);
+    expect(freeSlots(placed, 3, 6)).toEqual([2, 3, 5]);
+    expect(freeSlots([], 2, 0)).toEqual([]);
+  });
+
   test("follow each other row by row", () => {
     expect(drawn([item("a", 0), item("b", 1), item("c", 5), item("d", 7)], 3)).toEqual(["abc", "d.."]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Trace } from "../src/charts/buckets";
-import { chosenScale, extentOf, robustExtent, tickWriter, valueScale } from "../src/charts/domain";
+import { chosenScale, extentOf, lowered, robustExtent, stretched, tickWriter, valueScale } from "../src/charts/domain";
 import { logarithm, logTicks, roundEnds } from "../src/charts/logarithm";
 import { count, noise } from "./lines";
 
@@ -99,4 +99,20 @@ test("a range that the user chose is shown as it is", () => {
   expect(scale.domain()).toEqual([0.123, 0.456]);
   expect(scale(0.123)).toBe(100);
   expect(scale.invert(0)).toBeCloseTo(0.456);
+});
+
+describe("a range of values", () => {
+  const linear = chosenScale([0, 10], null, "linear", 200);
+  const powers = chosenScale([0.01, 100], { low: 0.01, high: 100, smallest: 0.01 }, "log", 200);
+
+  test("is stretched around a place, by equal ratios on an axis of powers", () => {
+    expect(stretched(linear, 200, 100, 0.5)).toEqual([2.5, 7.5]);
+    const [low, high] = stretched(powers, 200, 100, 0.5);
+    expect([low, high].map((each) => Number(each.toPrecision(9)))).toEqual([0.1, 10]);
+  });
+
+  test("goes up as what is drawn goes down", () => {
+    expect(lowered(linear, 200, 100)).toEqual([5, 15]);
+    expect(lowered(powers, 200, 50).map((each) => Number(each.toPrecision(9)))).toEqual([0.1, 1000]);
+  });
 });

@@ -88,6 +88,52 @@ def test_axe_finds_nothing_in_any_state_of_a_run(
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_what_a_view_shows(
+    page: Page, server: str, runs: tuple[Path, dict[str, str]], axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    shown, over = runs[1]["finished"], runs[1]["failed"]
+    found: dict[str, list[str]] = {}
+    for name, fragment in (
+        ("runs over each other", f"over={over}"),
+        ("lines that are hidden", f"over={over}&hide={shown}"),
+        ("smoothed, on an axis of powers", "smooth=ema~0.9&scale=log&zoom=1~3&pins=2"),
+        ("nothing found", "search=nothing-is-called-so"),
+    ):
+        page.goto("about:blank")
+        page.goto(f"{server}/?run={shown}#v=1&{fragment}")
+        page.get_by_test_id("none-found" if name == "nothing found" else "chart").first.wait_for()
+        page.wait_for_function("() => document.querySelector('[data-testid=connection]')?.dataset.state === 'live'")
+        found[name] = violations(page, axe)
+    page.goto(f"{server}/api")
+    found["the contract"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_a_page_that_asks_for_a_token_nor_in_one_whose_server_ended(
+    page: Page, start: Start, port: int, axe: str, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    run = start(Path(__file__).parent / "scripts" / "many.py", str(port), "ending")
+    assert run.stdout is not None and run.stdin is not None and run.stdout.readline().strip() == "ready"
+    page.goto(f"http://127.0.0.1:{port}/")
+    settle(page)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    run.stdin.write("end\n")
+    run.stdin.flush()
+    page.get_by_test_id("ended").wait_for()
+    found = {"ended": violations(page, axe)}
+    run.wait(60)
+    server = start("-m", "agnez", "server", "--port", str(port), "--token", "a" * 24)
+    assert server.stdout is not None and "dashboard" in server.stdout.readline()
+    page.goto(f"http://127.0.0.1:{port}/?token=wrong")
+    page.locator("form").wait_for()
+    found["locked"] = violations(page, axe)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
 def settle(page: Page) -> None:
     """Wait until the cells in view are there."""
     page.get_by_test_id("chart").first.wait_for()
@@ -133,6 +179,19 @@ def test_axe_finds_nothing_in_what_lies_over_the_page(
     page.get_by_test_id("cell-open").click()
     page.get_by_test_id("stage").wait_for()
     found["stage"] = violations(page, axe)
+    page.keyboard.press("Escape")
+    chart = page.get_by_test_id("chart").first
+    for name, key, shown in (("table", "t", "chart-table"), ("note", "n", "chart-note")):
+        chart.focus()
+        page.keyboard.press(key)
+        page.get_by_test_id(shown).wait_for()
+        found[name] = violations(page, axe)
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id(shown)).to_have_count(0)
+    chart.hover()
+    page.get_by_test_id("chart-menu").first.click()
+    page.get_by_test_id("chart-settings").wait_for()
+    found["settings of a chart"] = violations(page, axe)
     page.keyboard.press("Escape")
     page.get_by_test_id("cell-menu").first.click()
     page.get_by_test_id("cell-hide").click()

@@ -562,3 +562,23 @@ def test_two_fingers_zoom_as_they_part_and_move_along(browser: Browser, served: 
     again, until = zoomed(page)
     assert until - again == pytest.approx(end - start, rel=0.03) and again < start
     context.close()
+
+
+def test_copying_works_where_the_browser_gives_no_clipboard(opened: Open, context: BrowserContext) -> None:
+    """As on a page that came from another machine without TLS."""
+    page = opened()
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true })")
+    read = """async () => {
+        delete navigator.clipboard;
+        const text = await navigator.clipboard.readText();
+        Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true });
+        return text;
+    }"""
+    page.keyboard.press("l")
+    expect(page.get_by_text("A link to this view is in the clipboard")).to_be_visible()
+    assert page.evaluate(read) == page.url
+    chart(page).focus()
+    page.keyboard.press("t")
+    page.get_by_test_id("chart-table").get_by_role("button", name="copy").click()
+    expect(page.get_by_test_id("chart-table").get_by_role("button", name="copied")).to_be_visible()
+    assert page.evaluate(read).splitlines()[0].split("\t")[0] == "metric"

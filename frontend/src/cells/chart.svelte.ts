@@ -263,6 +263,12 @@ export class Chart {
     summary: this.summary,
   }));
 
+  /** The place of the newest point that is shown; null while there is none. */
+  get head(): number | null {
+    if (this.held.length === 0) return null;
+    return this.zoom === null ? this.#stand.head : Math.min(this.#stand.head, this.zoom[1]);
+  }
+
   /** Point at a place, and maybe at a line. */
   point(at: number | null, near: string | null): void {
     this.near = near;

@@ -13,6 +13,8 @@ export interface PanelProps {
   readonly chart: Chart;
   /** What it opens at. */
   readonly anchor: HTMLElement | undefined;
+  /** What gets the focus back. */
+  readonly back: HTMLElement | undefined;
   readonly onclose: () => void;
   readonly ontable: () => void;
   readonly onnote: () => void;

@@ -92,6 +92,16 @@ export function chosenScale([low, high]: Interval, values: Extent | null, kind: 
   return kind === "log" ? powersOver(low, high, values?.smallest ?? 1, height) : straight(scaleLinear([low, high], [height, 0]));
 }
 
+/** The values that are shown once each lies so many times as far from a height in pixels. */
+export function stretched(scale: ValueScale, height: number, at: number, factor: number): Interval {
+  return [scale.invert(at + (height - at) * factor), scale.invert(at - at * factor)];
+}
+
+/** The values that are shown once all have gone so many pixels down. */
+export function lowered(scale: ValueScale, height: number, by: number): Interval {
+  return [scale.invert(height - by), scale.invert(-by)];
+}
+
 /** From zero where that costs little room. */
 function linearScale(values: Extent | null, share: boolean, height: number): ValueScale {
   let { low, high } = values ?? { low: 0, high: 1 };

@@ -1,6 +1,7 @@
 /** What the user does on a chart: pointer, wheel and keyboard. */
 
 import type { Interval } from "../state/view.svelte";
+import { lowered, stretched, type ValueScale } from "./domain";
 import { pointAt, type Selection } from "./draw";
 import { clamp, spoken, type Drawn, type Stroke } from "./model";
 import { around, moved, within, wider } from "./ranges";
@@ -47,7 +48,8 @@ interface Grip {
   readonly kind: "select" | "pan";
   readonly x: number;
   readonly y: number;
-  readonly range: { readonly x: Interval; readonly y: Interval };
+  readonly range: Interval;
+  readonly values: ValueScale;
 }
 
 /** Let pointer, wheel and keyboard act on a chart. */
@@ -95,8 +97,7 @@ function pointer(node: HTMLElement, events: LineEvents, inner: Inner): void {
     const drawn = inner.drawn();
     if (drawn === null || event.button > 1 || event.pointerType === "touch") return;
     const kind = event.shiftKey || event.button === 1 ? "pan" : "select";
-    const range = { x: drawn.frame.x.domain() as [number, number], y: drawn.frame.y.domain() };
-    grip = { kind, ...at(event, drawn), range };
+    grip = { kind, ...at(event, drawn), range: drawn.frame.x.domain() as [number, number], values: drawn.frame.y };
     if (kind === "pan") event.preventDefault();
     node.setPointerCapture(event.pointerId);
   });
@@ -142,12 +143,10 @@ function rangeOf({ frame }: Drawn, { x, y }: Selection): Range {
 
 /** Move what is shown along with the pointer. The y axis goes along where its range is the user's own. */
 function pan({ frame, model }: Drawn, grip: Grip, place: { x: number; y: number }, events: LineEvents): void {
-  const [low, high] = grip.range.x;
+  const [low, high] = grip.range;
   const aside = ((grip.x - place.x) / frame.width) * (high - low);
-  const x = model.settings.zoom === null ? undefined : within(moved(grip.range.x, aside), model.axis.domain);
-  const [bottom, top] = grip.range.y;
-  const up = ((place.y - grip.y) / frame.height) * (top - bottom);
-  const y = model.settings.y === null || frame.y.kind === "log" ? undefined : moved(grip.range.y, up);
+  const x = model.settings.zoom === null ? undefined : within(moved(grip.range, aside), model.axis.domain);
+  const y = model.settings.y === null ? undefined : lowered(grip.values, frame.height, place.y - grip.y);
   if (x !== undefined || y !== undefined) events.zoom({ ...(x && { x }), ...(y && { y }) });
 }
 
@@ -225,8 +224,8 @@ function wheel(node: HTMLElement, events: LineEvents, inner: Inner): void {
       }
       const factor = Math.exp(clamp(event.deltaY, -120, 120) * 0.004);
       if (event.shiftKey) {
-        const at = frame.y.invert(clamp(event.clientY - box.top - frame.top, 0, frame.height));
-        if (frame.y.kind === "linear") events.zoom({ y: around(frame.y.domain(), at, factor) });
+        const at = clamp(event.clientY - box.top - frame.top, 0, frame.height);
+        events.zoom({ y: stretched(frame.y, frame.height, at, factor) });
         return;
       }
       const at = frame.x.invert(clamp(event.clientX - box.left - frame.left, 0, frame.width));
@@ -267,9 +266,14 @@ function pressed(key: string, times: number, drawn: Drawn, events: LineEvents, i
       return true;
     case "PageUp":
     case "PageDown": {
+      const way = key === "PageUp" ? -1 : 1;
+      if (times > 1) {
+        if (model.settings.y === null) return false;
+        events.zoom({ y: lowered(frame.y, frame.height, (-way * frame.height) / 2) });
+        return true;
+      }
       if (zoom === null) return false;
-      const half = (domain[1] - domain[0]) / 2;
-      events.zoom({ x: within(moved(domain, key === "PageUp" ? -half : half), model.axis.domain) });
+      events.zoom({ x: within(moved(domain, (way * (domain[1] - domain[0])) / 2), model.axis.domain) });
       return true;
     }
     case "Enter":
@@ -293,13 +297,12 @@ function pressed(key: string, times: number, drawn: Drawn, events: LineEvents, i
 
 /** Show a lesser or a greater range of values, around the line that is meant. */
 function values(factor: number, drawn: Drawn, events: LineEvents, inner: Inner): boolean {
-  const { y, x } = drawn.frame;
+  const { y, x, height } = drawn.frame;
   const stroke = voice(drawn, inner);
-  if (y.kind !== "linear") return false;
   const [low, high] = y.domain();
   const point = stroke === undefined ? null : pointAt(stroke.track, inner.hover() ?? x.domain()[1] ?? 0);
-  const at = point === null || !(point.value > low && point.value < high) ? (low + high) / 2 : point.value;
-  events.zoom({ y: around([low, high], at, factor) });
+  const at = point === null || !(point.value > low && point.value < high) ? height / 2 : y(point.value);
+  events.zoom({ y: stretched(y, height, at, factor) });
   return true;
 }
 

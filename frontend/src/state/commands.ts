@@ -1,5 +1,6 @@
 /** What the user can do from the keyboard, wherever the focus is: one list for keys, palette and the sheet of keys. */
 
+import { copyText } from "./clipboard";
 import type { Page } from "./context";
 
 export interface Command {
@@ -64,11 +65,10 @@ function choose(page: Page, by: number): void {
 }
 
 async function copyLink({ session, view }: Page): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(view.link());
+  if (await copyText(view.link())) {
     session.notice = null;
     view.told = "A link to this view is in the clipboard.";
-  } catch {
+  } else {
     view.told = "The browser does not let this page write to the clipboard: copy the address instead.";
   }
 }

@@ -7,7 +7,7 @@
 
 import { isForbidden, patchCell, readLayout, writeLayout } from "../network";
 import type { Cell, ProjectLayout, Spot } from "../wire";
-import { MOST_COLUMNS, swapped, type Sized } from "./places";
+import { freeSlots, MOST_COLUMNS, packed, swapped, type Sized } from "./places";
 import { search as read } from "./search";
 import { PINNED, prefixOf, sections, type Member, type Section } from "./sections";
 import type { Session } from "./session.svelte";
@@ -82,6 +82,17 @@ export class Layout {
     }
     return null;
   });
+
+  /** The places of the script's grid that a cell can be moved to, in its order from that of the cell on. */
+  free(id: string): number[] {
+    const { columns, slots } = this.subplots ?? { columns: 1, slots: 0 };
+    const section = this.sectionOf(id);
+    if (slots === 0 || section === undefined || section.key === PINNED) return [];
+    const there = this.sections.find(({ key }) => key === "")?.cells ?? [];
+    const own = this.entry(id)?.pos ?? 0;
+    const places = freeSlots(packed(there, columns, slots), columns, slots);
+    return [...places.filter((pos) => pos > own), ...places.filter((pos) => pos < own)];
+  }
 
   /** Read how the cells of a project stand; the shown run's cells wait for it. */
   async enter(project: string | null): Promise<void> {

@@ -90,6 +90,15 @@ class Ground {
   }
 }
 
+/** The places of a script's grid that nothing stands on. */
+export function freeSlots(placed: readonly Placed<Sized>[], columns: number, slots: number): number[] {
+  const covered = placed.flatMap(({ row, column, rows, columns: width }) =>
+    Array.from({ length: rows * width }, (_, nth) => (row + Math.floor(nth / width)) * columns + column + (nth % width)),
+  );
+  const taken = new Set(covered);
+  return Array.from({ length: slots }, (_, pos) => pos).filter((pos) => !taken.has(pos));
+}
+
 /** Cut what was placed into blocks, which can be shown one without the other. Rows count anew in each; `whole` are together. */
 export function blocks<T extends Sized>(placed: readonly Placed<T>[], whole = 0): Block<T>[] {
   const found: Block<T>[] = [];
