@@ -28,7 +28,7 @@ MOST_RUNS = 200
 """Runs whose series one answer has."""
 
 _PAST = ("metric", "max", "after", "first")
-_PART = ("metric", "max", "x", "from", "to", "rank", "branch")
+_PART = ("metric", "max", "x", "from", "to", "rank", "branch", "means")
 
 
 def install(flask: Flask, store: Store) -> None:
@@ -86,12 +86,15 @@ def _read(given: MultiDict[str, str]) -> _Asked:
         raise BadValueError(f"?after= and ?{narrow[0]}= do not go together: a cursor follows all of rank 0")
     most, after = _whole(given, "max", POINTS), given.get("after", cursors.START)
     cursors.read(after)
+    if "max" in given and "means" in given:
+        raise BadValueError("?max= and ?means= do not go together: one leaves points out, the other sums them up")
     wish = Wish(
         x=given.get("x"),
         branch=_whole(given, "branch", COUNTS),
         most=most,
         first=_number(given, "from"),
         last=_number(given, "to"),
+        means=_whole(given, "means", POINTS),
     )
     metrics, leading = given.getlist("metric") or None, _whole(given, "first", COUNTS)
     return _Asked(metrics, leading, most, after, _rank(given), wish if narrow else None)
@@ -112,8 +115,10 @@ def _part(reader: RunReader, wish: Wish, metrics: list[str] | None, rank: Rank) 
     known = _known(reader, rank)
     cursor = reader.cursor()
     wanted = known if metrics is None else metrics
-    found = [reader.series(each, rank=rank, wish=wish) for each in wanted if each in known]
-    return wire.points_message(reader.id, cursor, list(map(_sent, found)), decimated=wish.most is not None)
+    read = reader.series if wish.means is None else reader.means
+    found = [read(each, rank=rank, wish=wish) for each in wanted if each in known]
+    decimated = wish.most is not None or wish.means is not None
+    return wire.points_message(reader.id, cursor, list(map(_sent, found)), decimated=decimated)
 
 
 def _known(reader: RunReader, rank: Rank) -> Iterable[str]:

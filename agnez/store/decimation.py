@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agnez.record import Series
-from agnez.store.columns import Places
-from agnez.store.digest import first_least
+from agnez.store.columns import Columns, Places, Records
+from agnez.store.digest import digest_each, first_least
 
 if TYPE_CHECKING:
     from agnez.record import FloatArray, IntArray
@@ -92,6 +92,37 @@ def extremes(values: FloatArray, buckets: IntArray) -> Places:
     for each in picks:
         kept[each] = True
     return np.flatnonzero(kept)
+
+
+MEANS = "means"
+"""The axis on which a mean's place is how many finite values it is the mean of."""
+
+
+def size_of(points: int, most: int) -> int:
+    """Return of how many points each of about `most` stretches is."""
+    return max(1, -(-points // most))
+
+
+def averaged(series: Series, most: int) -> Series:
+    """Return about `most` means of a series, as `means_of` has them.
+
+    >>> steps = np.arange(5)
+    >>> short = averaged(Series("x", steps, np.array([1.0, 3.0, 5.0, np.nan, 2.0]), steps / 1, steps), 3)
+    >>> short.steps.tolist(), short.values.tolist(), short.x.tolist()
+    ([1, 3, 4], [2.0, 5.0, 2.0], [2.0, 1.0, 1.0])
+    """
+    times = np.round(series.times * 1e6).astype(np.int64)
+    calls = series.calls if len(series.calls) == len(series) else np.zeros(len(series), dtype=np.int64)
+    points = Columns(calls, series.steps, times, series.values)
+    return means_of(series.metric, digest_each(points, size_of(len(series), most)))
+
+
+def means_of(metric: str, digests: Records) -> Series:
+    """Return the means of stretches, each at the place of its last point."""
+    last, finite = digests["last"], digests["count"] - digests["non_finite"]
+    means = np.where(finite > 0, digests["mean"], np.nan)
+    columns = (last["step"].copy(), means, last["time"] / 1e6, last["call"].copy())
+    return Series(metric, *columns, x=finite.astype(np.float64), axis=MEANS)
 
 
 def _taken(series: Series, places: Places) -> Series:

@@ -61,6 +61,12 @@ def digest(points: Columns, starts: Places) -> Records:
     return found
 
 
+def digest_each(points: Columns, size: int) -> Records:
+    """Return a digest of each `size` points that follow each other; the last one may have fewer."""
+    starts = np.arange(0, len(points), size)
+    return digest(points, starts) if len(starts) else np.zeros(0, dtype=DIGEST)
+
+
 def merged(digests: Records, starts: Places) -> Records:
     """Return a digest for each stretch of digests, in order; `starts` are the places where the stretches begin."""
     ends = np.append(starts[1:], len(digests)) - 1

@@ -16,11 +16,12 @@ from agnez.record import Batch, Summary
 from agnez.store import blocks, segments, tail
 from agnez.store.blocks import Blocks
 from agnez.store.columns import Columns, Records
-from agnez.store.digest import DIGEST, digest, extended, summaries
+from agnez.store.decimation import size_of
+from agnez.store.digest import DIGEST, digest, digest_each, extended, summaries
 from agnez.store.pack import UNLOCKED
 from agnez.store.segments import Segment, Segments, left_behind, on_main_line
 from agnez.store.tail import Even, Groups, Rows, Tail
-from agnez.store.view import Stretch, Window, view, within
+from agnez.store.view import Stretch, Window, stretches, view, within
 
 if TYPE_CHECKING:
     from agnez.record import IntArray
@@ -213,6 +214,14 @@ class Points:
         """Return the view of a metric's main line."""
         stretch = self._rising(place, window)
         return window.of(self.read([place])[0]) if stretch is None else view(self._blocks, stretch, window)
+
+    def stretches(self, place: int, window: Window) -> Records:
+        """Return digests of about `most` equal stretches of a metric's main line."""
+        stretch = self._rising(place, window)
+        if stretch is not None:
+            return stretches(self._blocks, stretch, window)
+        points = window.ordered(self.read([place])[0])
+        return digest_each(points, size_of(len(points), window.most))
 
     def within(self, place: int, window: Window) -> Columns:
         """Return all points of a metric's main line that are in a range, in the order they were logged."""

@@ -16,6 +16,7 @@ from agnez.record import RunInfo, Series, Summary
 from agnez.store import axis as axes
 from agnez.store import cursor as cursors
 from agnez.store import recent
+from agnez.store.decimation import averaged
 from agnez.store.ranks import AGGREGATES, Aggregate, aggregate
 from agnez.store.runfile import RunFile
 
@@ -61,6 +62,7 @@ class Wish:
     most: int | None = None
     first: float | None = None
     last: float | None = None
+    means: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,23 @@ class RunReader:
         if len(holders) == 1 and wish.x in (None, axes.STEP, axes.TIME, axes.RELATIVE):
             return self._placed(_delegated(holders[0], metric, wish, self._began(wish)), holders[0], rank, wish)
         return _narrowed(self._whole(metric, rank, wish), wish)
+
+    def means(self, metric: str, *, rank: Rank = 0, wish: Wish) -> Series:
+        """Return about `means` means of a series, as `RunFile.means` does, for what smooths it.
+
+        Raises:
+            NotFoundError: there is no such metric, axis, rank or branch.
+            BadValueError: the range ends before it begins.
+        """
+        _check_range(wish.first, wish.last)
+        most = wish.means or 1
+        holders = self._holders(metric, rank) if isinstance(rank, int) else []
+        if len(holders) == 1 and wish.branch is None and wish.x in (None, axes.STEP, axes.TIME, axes.RELATIVE):
+            began = self._began(wish)
+            first, last = (None if bound is None else bound + began for bound in (wish.first, wish.last))
+            axis: Literal["step", "time"] = "step" if wish.x in (None, axes.STEP) else "time"
+            return holders[0].means(metric, most=most, x=axis, first=first, last=last)
+        return averaged(self.series(metric, rank=rank, wish=wish), most)
 
     def _aggregate(self, metric: str, how: Aggregate, wish: Wish) -> Series:
         parts = [self._whole(metric, rank, wish) for rank in self.ranks() if metric in self.metrics(rank)]

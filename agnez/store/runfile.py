@@ -18,7 +18,8 @@ from agnez.record import Batch, Finding, Json, RunInfo, Series, Summary
 from agnez.store import album, cells, database, recent
 from agnez.store.columns import Columns
 from agnez.store.database import Migration
-from agnez.store.decimation import decimate
+from agnez.store.decimation import decimate, means_of
+from agnez.store.digest import DIGEST
 from agnez.store.lift import lift_rows
 from agnez.store.points import Points
 from agnez.store.recent import Written
@@ -257,6 +258,22 @@ class RunFile:
             if place is None:
                 return Columns.of([]).series(metric)
             return self._points.view(place, _window(most, x, first, last)).series(metric)
+
+    def means(
+        self, metric: str, *, most: int, x: Axis = "step", first: float | None = None, last: float | None = None
+    ) -> Series:
+        """Return about `most` means of a metric's main line, each of equally many points that follow each other.
+
+        A mean stands at the step and time of the last of its points; the places on the axis `means` tell how many
+        finite values it is the mean of. NaN is that of none. Bounds are those of `view`; where means are of more
+        points than a block has, what a block holds beyond them is in.
+        """
+        with self._snapshot():
+            self._points.refresh()
+            place = self._points.place(metric)
+            window = _window(most, x, first, last)
+            digests = np.zeros(0, dtype=DIGEST) if place is None else self._points.stretches(place, window)
+            return means_of(metric, digests)
 
     def logged(self, after: int, until: int) -> Batch:
         """Return all points of the calls past `after` up to `until`, of the main line or not, as they were logged.

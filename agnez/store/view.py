@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from agnez.store.blocks import SIZE, Blocks
 from agnez.store.columns import Columns, Records
-from agnez.store.decimation import Buckets, extremes, thinned
+from agnez.store.decimation import Buckets, extremes, size_of, thinned
+from agnez.store.digest import digest_each, merged
 
 if TYPE_CHECKING:
     from agnez.record import IntArray
@@ -45,12 +46,15 @@ class Window:
         inside = self.inside(points)
         return points if inside.all() else points.take(inside)
 
-    def of(self, points: Columns) -> Columns:
-        """Return the view of points that are all at hand, in any order."""
+    def ordered(self, points: Columns) -> Columns:
+        """Return the points in the range in the order of the axis."""
         points = self.part(points)
         x = self.x(points)
-        if (x[1:] < x[:-1]).any():
-            points = points.take(np.argsort(x, kind="stable"))
+        return points.take(np.argsort(x, kind="stable")) if (x[1:] < x[:-1]).any() else points
+
+    def of(self, points: Columns) -> Columns:
+        """Return the view of points that are all at hand, in any order."""
+        points = self.ordered(points)
         return points.take(thinned(self.x(points), points.values, self.most))
 
 
@@ -103,6 +107,22 @@ def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
         points = newer.take(slice(numbers[0], numbers[-1] + 1))
         candidates.append(_candidates(points, counts.sum() + numbers, buckets, window))
     return _chosen(Columns.of([points for points, _ in candidates]), np.concatenate([place for _, place in candidates]))
+
+
+def stretches(blocks: Blocks, stretch: Stretch, window: Window) -> Records:
+    """Return about `most` digests of what lies in a range, each of equally many points that follow each other.
+
+    Where that is as much as some blocks have, whole blocks are taken, also those that reach beyond the range.
+    """
+    begin, end = _span(stretch, window)
+    some, newer = stretch.digests[begin:end], window.part(stretch.newer)
+    size = size_of(int(some["count"].sum()) + len(newer), window.most)
+    if size < SIZE:
+        points = within(blocks, stretch, window)
+        return digest_each(points, size_of(len(points), window.most))
+    starts = np.arange(0, len(some), -(-size // SIZE))
+    whole = merged(some, starts) if len(starts) else some
+    return np.concatenate([whole, digest_each(newer, size)])
 
 
 _MOST_SPANNED = 2

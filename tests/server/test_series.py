@@ -130,3 +130,20 @@ def test_the_first_metrics_can_be_asked_for_without_their_names(server: Served, 
 def test_series_of_runs_that_are_asked_for_wrongly_are_refused(server: Served, store: Store, query: str) -> None:
     answer = server.call("GET", f"/series?{query.replace('RUN', add_run(store))}")
     assert answer.status_code == 400 and answer.json()["name"] == "BadRequest"
+
+
+def test_means_are_of_equally_many_points_and_tell_of_how_many(server: Served, store: Store) -> None:
+    run = add_run(store, created=0)
+    values = 1 / (1 + np.arange(100))
+    found = get(server, run, "?means=10&metric=loss")
+    series = only(found)
+    assert found.decimated and series.axis == "means" and series.x is not None
+    assert series.steps.tolist() == [*range(9, 100, 10)] and series.x.tolist() == [10.0] * 10
+    np.testing.assert_allclose(series.values, values.reshape(10, 10).mean(axis=1))
+    part = only(get(server, run, "?means=10&x=relative&from=20&to=39.5&metric=loss"))
+    assert part.steps.tolist() == [*range(21, 40, 2)]
+    np.testing.assert_allclose(part.values, values[20:40].reshape(10, 2).mean(axis=1))
+    other = only(get(server, run, "?means=10&rank=mean&metric=loss"))
+    np.testing.assert_allclose(other.values, series.values)
+    for query in ("?means=10&max=10", "?means=5", "?means=10&after=0"):
+        assert server.call("GET", f"/runs/{run}/series{query}").status_code == 400

@@ -86,3 +86,45 @@ def test_a_view_has_what_was_appended_since_the_last_one_and_what_was_taken_back
         put(writer, table(loss=[9.0]))
         for file in (reader, writer):
             assert file.view("loss", most=10).values.tolist() == [1, 2, 3, 9]
+
+
+@pytest.mark.parametrize(("first", "last"), [(None, None), (3_000, 9_999), (70_000, 1_400_000)])
+@pytest.mark.parametrize("most", [50, 700, 3000])
+def test_means_are_those_of_all_points_of_their_stretches(
+    file: RunFile, values: np.ndarray, most: int, first: int | None, last: int | None
+) -> None:
+    found = file.means("loss", most=most, first=first, last=last)
+    assert found.axis == "means" and found.x is not None
+    assert len(found) <= most + 60  # what waits in no block yet is summed up by itself
+    ends = found.steps + 1
+    begins = ends - found.x.astype(int)
+    assert (begins[1:] == ends[:-1]).all()  # one after the other, and none twice
+    begin, end = first or 0, len(values) if last is None else last + 1
+    slack = 0 if end - begin <= most * 1024 else 1024
+    assert begin - slack <= begins[0] <= begin and end <= ends[-1] <= end + slack
+    wanted = [values[a:b].mean() for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+    np.testing.assert_allclose(found.values, wanted, rtol=0, atol=1e-12)
+
+
+def test_means_leave_out_what_is_not_finite(tmp_path: Path) -> None:
+    values = np.ones(300_000)
+    values[1000:2000], values[5000] = math.nan, math.inf
+    with RunFile(tmp_path / "run.db", create=True) as file:
+        put(file, table(loss=values))
+        fine, coarse = file.means("loss", most=300), file.means("loss", most=20)
+        assert fine.x is not None and coarse.x is not None
+        assert fine.x.sum() == coarse.x.sum() == 300_000 - 1001
+        assert np.isnan(fine.values[1]) and fine.x[1] == 0  # a thousand points each
+        assert set(fine.values[np.isfinite(fine.values)]) == set(coarse.values) == {1.0}
+
+
+def test_means_of_steps_that_go_back_are_in_the_order_of_steps(tmp_path: Path) -> None:
+    with RunFile(tmp_path / "run.db", create=True) as file:
+        put(file, table(loss=np.arange(10.0)))
+        rest = table(loss=np.arange(10.0))
+        with file.transaction():
+            file.append(rest)
+        found = file.means("loss", most=10)
+        assert found.steps.tolist() == list(range(10)) and found.values.tolist() == list(range(10))
+        assert found.x is not None and found.x.tolist() == [2.0] * 10
+        assert len(file.means("nope", most=10)) == 0

@@ -135,7 +135,7 @@ def _series() -> Operation:
         "points",
         "Read points",
         {200: Answer("A points message.", {OCTETS: {}})},
-        description="With `after`, or with none of `x from to rank branch`: what lies past a cursor. With one of "
+        description="With `after`, or with none of `x from to rank branch means`: what lies past a cursor. With one of "
         f"those: the part that a chart shows. {_MESSAGE}",
         parameters=[_RUN, *_series_query()],
         refusals=(404, 503),
@@ -164,6 +164,13 @@ def _series_query() -> Sequence[Json]:
         _query("metric", {"type": "array", "items": TEXT}, "The metrics, once for each; all when none is named."),
         _query("first", _range(COUNTS), "In the place of `metric`: so many metrics, those that were logged first."),
         _query("max", _range(POINTS), "At most so many points of each metric, their extremes among them."),
+        _query(
+            "means",
+            _range(POINTS),
+            "In the place of `max`: about so many means of each metric, each of equally many points that follow each "
+            "other, at the place of the last one. Its entry in the header names the axis `means`, and its fourth "
+            "column tells how many finite values each is the mean of.",
+        ),
         _query("after", cursor, f"The cursor that came with the last points; `{START}` is who has read nothing."),
         _query(
             "x", TEXT, "The axis: `step`, `time`, `relative` (to the begin of the run; both in seconds), or a metric."
