@@ -167,6 +167,8 @@ export interface SeriesWish {
   readonly metrics?: readonly string[];
   readonly first?: number;
   readonly most: number;
+  /** About `most` means of equally many points each in the place of points. */
+  readonly means?: boolean;
   /** A part of the series: the axis whose bounds are given, and along which they are thinned. */
   readonly part?: Part;
 }
@@ -202,8 +204,8 @@ interface Query {
 const MOST_LETTERS = 3500;
 
 /** A wish that is too long for one address is written in several. */
-function queries({ runs, metrics, first, most, part }: SeriesWish): Query[] {
-  const rest: string[][] = [["max", String(most)]];
+function queries({ runs, metrics, first, most, means, part }: SeriesWish): Query[] {
+  const rest: string[][] = [[means === true ? "means" : "max", String(most)]];
   if (first !== undefined) rest.push(["first", String(first)]);
   if (part !== undefined) {
     rest.push(["x", part.x]);

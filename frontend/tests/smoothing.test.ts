@@ -126,3 +126,47 @@ test("not at all is no smoothing", () => {
   expect(smootherOf({ kind: "none", amount: 0.6 }, 100)).toBeNull();
   expect(smootherOf({ kind: "ema", amount: 0 }, 100)).toBeNull();
 });
+
+describe("a long series is smoothed by means of its points", () => {
+  // Skewed: one point of a hundred lies far up, so that the middle between the extremes is far from the mean.
+  const count = 200_000;
+  const each = 100;
+  const wave = noise(count, 11);
+  const values = Float64Array.from(wave, (value, i) => value + Math.sin(i / 20_000) + (i % 100 === 37 ? 50 : 0));
+  const places = Float64Array.from({ length: count }, (_, i) => i);
+  const whole = track([...places], [...values]);
+  const means = Float64Array.from({ length: count / each }, (_, nth) => values.slice(nth * each, (nth + 1) * each).reduce((a, b) => a + b) / each);
+  const ends = Float64Array.from({ length: count / each }, (_, nth) => (nth + 1) * each - 1);
+  const short = { ...track([...ends], [...means]), weights: new Float64Array(count / each).fill(each) };
+
+  test.each([
+    ["exponential", () => exponential({ weight: 0.9999 }), 0.05],
+    ["exponential by the axis", () => exponential({ fade: 10_000 }), 0.05],
+    ["Gaussian", () => gaussian(5000), 0.05],
+  ] as const)("%s", (_, make, tolerance) => {
+    const [exact, rough] = [make().update(whole), make().update(short)];
+    for (let nth = 20; nth < short.length; nth++) {
+      expect(Math.abs((rough.y[nth] ?? NaN) - (exact.y[ends[nth] ?? 0] ?? NaN))).toBeLessThan(tolerance);
+    }
+  });
+
+  test("running median, of which a mean takes the room of its points", () => {
+    const { y } = median(1000).update(short);
+    const around = (nth: number): number => [...means.slice(Math.max(0, nth - 10), nth + 11)].sort((a, b) => a - b)[10] ?? NaN;
+    for (const nth of [10, 500, 1500]) expect(y[nth]).toBe(around(nth));
+  });
+
+  test("points of their own behind means are smoothed as ever", () => {
+    const tail = 400;
+    const joined = {
+      ...track([...ends, ...places.slice(0, tail).map((x) => x + count)], [...means, ...values.slice(0, tail)]),
+      weights: Float64Array.from([...short.weights, ...new Float64Array(tail).fill(1)]),
+    };
+    const plain = track([...places, ...places.slice(0, tail).map((x) => x + count)], [...values, ...values.slice(0, tail)]);
+    for (const make of [() => exponential({ weight: 0.99 }), () => median(20)]) {
+      const [exact, rough] = [make().update(plain), make().update(joined)];
+      const apart = Math.abs((rough.y[joined.length - 1] ?? NaN) - (exact.y[plain.length - 1] ?? NaN));
+      expect(apart).toBeLessThan(0.02);
+    }
+  });
+});

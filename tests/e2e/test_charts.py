@@ -44,6 +44,7 @@ class Served:
     run: str
     beside: str
     deep: str
+    skewed: str
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for step in range(DEEP):
         deep.log({"loss": 9.0 if step == DEEP_SPIKE else 1.0}, step=step)
     deep.finish()
+    skewed = agnez.init(project="charts", name="skewed", dir=folder, server=None)
+    for step in range(DEEP):  # of 1 on average, and halfway between its extremes 50
+        skewed.log({"loss": 100.0 if step % 100 == 37 else 0.0}, step=step)
+    skewed.finish()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -83,7 +88,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert server.stdout is not None
     while str(port) not in (line := server.stdout.readline()):
         assert line, "the server ended"
-    yield Served(f"http://127.0.0.1:{port}/", run.id, beside.id, deep.id)
+    yield Served(f"http://127.0.0.1:{port}/", run.id, beside.id, deep.id, skewed.id)
     os.killpg(server.pid, signal.SIGKILL)
     server.communicate()
 
@@ -582,3 +587,23 @@ def test_copying_works_where_the_browser_gives_no_clipboard(opened: Open, contex
     page.get_by_test_id("chart-table").get_by_role("button", name="copy").click()
     expect(page.get_by_test_id("chart-table").get_by_role("button", name="copied")).to_be_visible()
     assert page.evaluate(read).splitlines()[0].split("\t")[0] == "metric"
+
+
+@pytest.mark.parametrize("way", ["gauss~0.9", "time~0.99", "ema~0.999"])
+def test_what_is_smoothed_is_every_point_also_of_a_series_too_long_to_be_sent(
+    opened: Open, served: Served, way: str
+) -> None:
+    def says_the_mean() -> None:
+        page.wait_for_function(
+            """() => {
+                const said = document.querySelector("[data-name=Loss] .entry i")?.textContent ?? "";
+                return Math.abs(Number(said.replace("~", "")) - 1) < 0.6;
+            }"""
+        )
+
+    page = opened(f"#v=1&smooth={way}", run=served.skewed)
+    says_the_mean()
+    drag(page, place(page, 0.4), place(page, 0.6))  # a part of it, too
+    settled(page)
+    page.mouse.move(*place(page, 0.5))
+    says_the_mean()

@@ -18,7 +18,7 @@ from agnez.record import Series
 from agnez.server.posting import BINARY, LINES
 
 STREAM = {"writer", "sequence"}
-PART = {"x", "from", "to", "rank", "branch"}
+PART = {"x", "from", "to", "rank", "branch", "means"}
 OPERATORS = ("$ne", "$lt", "$lte", "$gt", "$gte", "$in", "$nin")
 
 
@@ -41,6 +41,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         query["src"] = ""
     elif case.path.endswith("/series") and names & PART:
         query.pop("after", None)
+        if "means" in names:
+            query.pop("max", None)
         if {"from", "to"} <= names:
             query["from"], query["to"] = sorted((query["from"], query["to"]))
     elif case.method == "POST" and case.path in ("/runs/{id}/points", "/runs/{id}/album") and len(names & STREAM) == 1:

@@ -5,12 +5,14 @@ import { axesOf, joined, type SeriesOf, type Stand } from "../charts/axes.svelte
 import { stepAt } from "../charts/axis";
 import { declaredAxis } from "../charts/declared";
 import { pointAt } from "../charts/draw";
+import { Means } from "../charts/means";
 import { Merger } from "../charts/merge";
 import type { Range } from "../charts/gestures";
 import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
 import { chosen, rangeOf, rideOf } from "../charts/ranges";
 import { amongRuns, isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
+import type { Track } from "../charts/track";
 import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
@@ -45,6 +47,7 @@ export class Chart {
     this.#cell = cell;
     this.#title = title;
     this.#want = page.session.detail.want();
+    this.#wantMeans = page.session.detail.want();
     this.#laid = laidOf(page);
   }
 
@@ -84,7 +87,9 @@ export class Chart {
   }
 
   readonly #want: Want;
+  readonly #wantMeans: Want;
   readonly #mergers: Record<string, Merger> = {};
+  readonly #means: Record<string, Means> = {};
 
   readonly #laid: Laid;
   readonly #stand: Stand = $derived.by(() => axesOf(this.#laid.main.series, () => this.#laid.main).stand(this.kind));
@@ -107,14 +112,15 @@ export class Chart {
     const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles };
     const { muted } = this.settings;
     const answer = this.#want.answer;
+    const means = this.#smoothed ? { answer: this.#wantMeans.answer, awaited: this.#wantMeans.loading } : null;
     // What the lines follow from was read above: asked again of each series, each chart would listen to all of them.
     return untrack(() => {
       const now: Line[] = [];
-      if (!hidden) this.#add(now, group, this.#laid.main.series, muted, answer);
+      if (!hidden) this.#add(now, group, this.#laid.main.series, muted, answer, means);
       for (const { overlay, stand } of over) {
         const styles = this.styles.map((style) => overlaid(style, overlay.colour, overlay.name, this.styles.length === 1));
         const beside = { run: overlay, alive: overlay.alive, placing: stand.placing, styles };
-        this.#add(now, beside, session.seriesOf(overlay.id), muted, answer);
+        this.#add(now, beside, session.seriesOf(overlay.id), muted, answer, means);
       }
       const same = now.length === this.#held.length && now.every((line, nth) => line === this.#held[nth]);
       return (this.#held = same ? this.#held : now);
@@ -122,7 +128,14 @@ export class Chart {
   });
 
   /** Add the lines of one run; what did not change is the same object as before. */
-  #add(lines: Line[], { run, alive, placing, styles }: Group, series: SeriesOf, muted: readonly string[], answer: Answer | null): void {
+  #add(
+    lines: Line[],
+    { run, alive, placing, styles }: Group,
+    series: SeriesOf,
+    muted: readonly string[],
+    answer: Answer | null,
+    means: MeansRead | null,
+  ): void {
     const id = run?.id ?? this.#page.session.shown ?? "";
     for (const style of styles) {
       if (muted.includes(style.metric)) continue;
@@ -132,8 +145,11 @@ export class Chart {
       const nth = this.#held[lines.length];
       const old = nth?.key === key ? nth : this.#held.find((line) => line.key === key);
       const drawn = this.#finer(key, answer?.get(id, style.metric), answer, columns?.points ?? NO_POINTS, placing);
-      const same = old?.points === drawn.points && old.style === style && old.placing === drawn.placing && old.alive === alive;
-      lines.push(same ? old : { key, style, ...drawn, last: lastOf(columns), run: run?.name ?? null, alive });
+      const soft = columns?.points.thinned !== true ? undefined : this.#meansOf(key, means, id, style.metric, columns.points);
+      const same =
+        old?.points === drawn.points && old.means === soft && old.style === style && old.placing === drawn.placing && old.alive === alive;
+      const softly = soft !== undefined && { means: soft };
+      lines.push(same ? old : { key, style, ...drawn, ...softly, last: lastOf(columns), run: run?.name ?? null, alive });
     }
   }
 
@@ -150,6 +166,16 @@ export class Chart {
     return { points: (this.#mergers[key] ??= new Merger()).join(points, finer.points), placing };
   }
 
+  /** What is smoothed of a line whose points are thinned: undefined where that is not known, null while it is read. */
+  #meansOf(key: string, means: MeansRead | null, run: string, metric: string, points: Points): Points | null | undefined {
+    if (means === null) return undefined;
+    const { answer, awaited } = means;
+    if (answer === null || answer.wish.x !== this.#wishX()) return awaited ? null : undefined;
+    const found = answer.get(run, metric);
+    if (found === undefined || found.points.length === 0) return undefined;
+    return (this.#means[key] ??= new Means()).join(found, points, answer.to === null);
+  }
+
   readonly #placed = new WeakMap<Float64Array, Placing>();
 
   /** How the server calls what the axis counts. */
@@ -157,6 +183,34 @@ export class Chart {
     const x = this.kind;
     if (x.startsWith("metric:")) return x.slice("metric:".length);
     return x === "time" || x === "relative" ? x : "step";
+  }
+
+  /** Whether means are smoothed in the place of points: on the axis of a metric the order of points is another. */
+  get #smoothed(): boolean {
+    return this.settings.smoothing.kind !== "none" && !this.kind.startsWith("metric:");
+  }
+
+  /** Ask for what is to be smoothed, where points were left out; `width` is that of the chart. */
+  askMeans(width: number): void {
+    const { session } = this.#page;
+    const run = session.shown;
+    if (!this.#smoothed || !this.#coarse || typeof run !== "string" || width <= 0) return this.#wantMeans.ask(null);
+    const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
+    const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
+    const most = Math.round(Math.max(200, Math.min(2 * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
+    const rests = this.zoom !== null && this.#chosen !== null && this.zoom === rangeOf(this.#chosen);
+    // What grows is read again with each fifth that it has grown by; what came since follows as it is.
+    const until = rests || session.run?.state !== "running" ? 0 : Math.floor(Math.log(1 + session.series.steps[1]) / Math.log(1.2));
+    this.#wantMeans.ask({ runs, metrics, x: this.#wishX(), ...this.#spanOfMeans(rests), most, means: true, until });
+  }
+
+  /** The part whose means are smoothed: what rests, else all up to the head from about where the chart begins. */
+  #spanOfMeans(rests: boolean): { readonly from: number | null; readonly to: number | null } {
+    const zoom = this.zoom;
+    if (zoom === null) return { from: null, to: null };
+    if (rests) return this.#bounds(zoom);
+    const wide = zoom[1] - zoom[0];
+    return { ...this.#bounds([wide * (Math.floor(zoom[0] / wide) - 1), zoom[1]]), to: null };
   }
 
   /** Ask for finer points of the part that is shown, where there are any; what is moving on with the head has them. */
@@ -178,6 +232,7 @@ export class Chart {
   /** Stop asking. */
   close(): void {
     this.#want.close();
+    this.#wantMeans.close();
   }
 
   /** Whether points were left out of what is held of any line. */
@@ -292,7 +347,9 @@ export class Chart {
     const valueOf = (stroke: typeof raw): number | null =>
       stroke === undefined ? null : at === null ? (stroke.track.y[stroke.track.length - 1] ?? null) : (pointAt(stroke.track, at)?.value ?? null);
     const value = at === null ? line.last : valueOf(raw);
-    const softValue = valueOf(soft);
+    // Of a part that was zoomed into, only that part is smoothed: nothing is known of the head.
+    const reaches = at !== null || soft === undefined || raw === undefined || endOf(soft.track) >= endOf(raw.track);
+    const softValue = reaches ? valueOf(soft) : null;
     return { value: value === null ? "–" : this.written(line, value), soft: softValue === null ? "" : this.written(line, softValue) };
   }
 
@@ -308,9 +365,19 @@ export class Chart {
   }
 }
 
+/** What was read of means: the newest answer, and whether another one is under way. */
+interface MeansRead {
+  readonly answer: Answer | null;
+  readonly awaited: boolean;
+}
+
 const NONE: readonly number[] = [];
 /** Finer points that a chart asks for at most, of all its lines. */
 const MOST_FINER = 400_000;
+
+function endOf({ x, length }: Track): number {
+  return x[length - 1] ?? NaN;
+}
 
 function lastOf(columns: { readonly points: { readonly values: Float64Array; readonly length: number }; readonly last?: number } | undefined): number {
   return columns?.last ?? columns?.points.values[columns.points.length - 1] ?? NaN;

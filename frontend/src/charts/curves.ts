@@ -18,6 +18,8 @@ const MOST_DOTS = 3000;
 
 interface Curve {
   readonly tracker: Tracker;
+  /** Places the means that are smoothed in the place of the points. */
+  readonly means: Tracker;
   readonly buckets: Buckets;
   readonly smoothBuckets: Buckets;
   smoother: Smoother | null;
@@ -52,8 +54,9 @@ export class Curves {
       }
       const raw = { line, track, smooth: false, buckets: curve.buckets };
       // Few points are their own curve.
-      if (curve.smoother === null || track.length < 3) return [raw];
-      return [raw, { line, track: curve.smoother.update(track), smooth: true, buckets: curve.smoothBuckets }];
+      if (curve.smoother === null || track.length < 3 || line.means === null) return [raw];
+      const rough = line.means === undefined ? track : curve.means.update(line.means, line.placing);
+      return [raw, { line, track: curve.smoother.update(rough), smooth: true, buckets: curve.smoothBuckets }];
     });
   }
 
@@ -80,7 +83,7 @@ export class Curves {
   #of(key: string): Curve {
     let curve = this.#curves.get(key);
     if (curve === undefined) {
-      curve = { tracker: new Tracker(), buckets: new Buckets(), smoothBuckets: new Buckets(), smoother: null, way: "" };
+      curve = { tracker: new Tracker(), means: new Tracker(), buckets: new Buckets(), smoothBuckets: new Buckets(), smoother: null, way: "" };
       this.#curves.set(key, curve);
     }
     return curve;

@@ -12,6 +12,8 @@ import type { Track } from "./track";
 import type { XAxis } from "./xaxis";
 
 export interface Line {
+  /** What is smoothed in the place of the points, where some of them are left out; null while it is being read. */
+  readonly means?: Points | null;
   /** Tells the line from all others of the chart, and stays the same. */
   readonly key: string;
   readonly style: SeriesStyle;

@@ -1,6 +1,7 @@
 /** The numbers behind a chart: of each line the points in the part that is shown. */
 
 import { bisectLeft, bisectRight } from "d3-array";
+import { pointAt } from "./draw";
 import type { Drawn, Stroke } from "./model";
 
 export interface Table {
@@ -65,7 +66,7 @@ function rowsOf({ line, track }: Stroke, soft: Stroke | undefined, low: number, 
       time: time === undefined || !Number.isFinite(time) ? "" : new Date(1000 * time).toISOString(),
       place: x[i] ?? NaN,
       value: y[i] ?? NaN,
-      smooth: soft === undefined ? "" : (soft.track.y[i] ?? NaN),
+      smooth: soft === undefined ? "" : (pointAt(soft.track, x[i] ?? NaN)?.value ?? ""),
     });
   }
   return rows;

@@ -14,6 +14,8 @@ export interface Track {
   readonly revision: number;
   /** Which points they are, where they do not stand in the order of their steps. */
   readonly order?: readonly number[];
+  /** How many points each stands for, whose mean it is; absent where each is one. */
+  readonly weights?: Float64Array | undefined;
 }
 
 /** How many changes a past remembers: whoever looks less often sees all as new. */
@@ -81,9 +83,9 @@ export class Tracker {
 
   /** Place the points from one on; null where they do not ascend. */
   #place(points: Points, placing: Placing, from: number, past: Past): Track | null {
-    const { values: y, length } = points;
+    const { values: y, length, weights } = points;
     const changed = from > 0 ? (this.#track.x[from - 1] ?? -Infinity) : -Infinity;
-    if (placing.by === "step") return { x: points.steps, y, length, past, revision: past.note(changed) };
+    if (placing.by === "step") return { x: points.steps, y, length, past, revision: past.note(changed), weights };
     if (this.#x.length < length) this.#x = roomier(this.#x, length);
     place(placing, points, from, length, this.#x);
     let last = changed;
@@ -92,12 +94,12 @@ export class Tracker {
       if (!(at >= last)) return null;
       last = at;
     }
-    return { x: this.#x.subarray(0, length), y, length, past, revision: past.note(changed) };
+    return { x: this.#x.subarray(0, length), y, length, past, revision: past.note(changed), weights };
   }
 }
 
 /** Order points by their place; those that have none are left out. */
-function arranged(x: Float64Array, { values, length }: Points): Track {
+function arranged(x: Float64Array, { values, length, weights }: Points): Track {
   const order: number[] = [];
   for (let i = 0; i < length; i++) if (Number.isFinite(x[i])) order.push(i);
   order.sort((a, b) => (x[a] ?? 0) - (x[b] ?? 0));
@@ -109,6 +111,7 @@ function arranged(x: Float64Array, { values, length }: Points): Track {
     past,
     revision: past.note(-Infinity),
     order,
+    weights: weights && Float64Array.from(order, (i) => weights[i] ?? 1),
   };
 }
 

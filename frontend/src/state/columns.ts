@@ -13,6 +13,8 @@ export interface Points {
   readonly stem: object;
   /** Whether points between these were left out, though no extreme: then a part of them can be read finer. */
   readonly thinned: boolean;
+  /** How many points each stands for, whose mean it is; absent where each is one. */
+  readonly weights?: Float64Array;
 }
 
 export interface Extreme {

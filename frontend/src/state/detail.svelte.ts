@@ -16,6 +16,10 @@ export interface Wish {
   readonly to: number | null;
   /** How many points to show of each series at most: about two for each pixel. */
   readonly most: number;
+  /** About `most` means in the place of points: `places` tells of how many points each is. */
+  readonly means?: boolean;
+  /** How far the series had come, in rough steps: where it has come further, it is asked for again. */
+  readonly until?: number;
 }
 
 /** The points of one series in a part. */
@@ -24,7 +28,7 @@ export interface Finer {
   readonly metric: string;
   /** In the order of the axis. Where not `thinned`, there are no more between them. */
   readonly points: Points;
-  /** The places on the axis, where that is neither the step nor the time. */
+  /** The places on the axis, where that is neither the step nor the time; of how many points each is, of means. */
   readonly places: Float64Array | null;
 }
 
@@ -57,7 +61,7 @@ export class Detail {
   /** Read what a wish asks for, or take it from what was read before. */
   async read(wish: Wish, signal: AbortSignal): Promise<Answer> {
     const range = padded(wish);
-    const key = JSON.stringify([wish.runs, wish.metrics, wish.x, range, wish.most]);
+    const key = JSON.stringify([wish.runs, wish.metrics, wish.x, range, wish.most, wish.means, wish.until]);
     const whole = this.#kept.get(key) ?? (await this.#fetch(wish, range, signal));
     this.#kept.delete(key);
     this.#kept.set(key, whole);
@@ -68,7 +72,8 @@ export class Detail {
   async #fetch(wish: Wish, range: Range, signal: AbortSignal): Promise<Whole> {
     const most = Math.max(LEAST, Math.ceil(wish.most * stretch(wish, range)));
     const part = { x: wish.x, ...range };
-    const found = await readSeries({ runs: wish.runs, metrics: wish.metrics, most, part }, signal);
+    const kind = wish.means === true && { means: true };
+    const found = await readSeries({ runs: wish.runs, metrics: wish.metrics, most, part, ...kind }, signal);
     const whole: Whole = new Map();
     for (const { message } of found) {
       for (const each of message.series) whole.set(`${message.run}\n${each.metric}`, finer(message.run, each, most));
@@ -176,7 +181,7 @@ function inside(wish: Range, answer: Range): boolean {
 }
 
 function sameSeries(a: Wish, b: Wish): boolean {
-  const key = ({ runs, metrics, x }: Wish): string => JSON.stringify([runs, metrics, x]);
+  const key = ({ runs, metrics, x, means, until }: Wish): string => JSON.stringify([runs, metrics, x, means, until]);
   return key(a) === key(b);
 }
 

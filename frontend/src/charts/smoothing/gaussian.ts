@@ -30,7 +30,7 @@ export function gaussian(deviation: number): Smoother {
   }
 
   /** Share out the points between the two bins that they lie between, from a bin on. */
-  function gather({ x, y, length }: Track, first: number): void {
+  function gather({ x, y, length, weights }: Track, first: number): void {
     const bins = binOf(x[length - 1] ?? origin) + 2;
     if (sums.length < bins) [sums, counts, means] = [roomier(sums, bins), roomier(counts, bins), roomier(means, bins)];
     sums.fill(0, first);
@@ -40,8 +40,9 @@ export function gaussian(deviation: number): Smoother {
       if (value - value !== 0) continue;
       const left = binOf(x[i] ?? 0);
       const right = Math.min(1, Math.max(0, ((x[i] ?? 0) - origin) / width - left));
-      if (left >= first) add(left, 1 - right, value);
-      if (left + 1 >= first) add(left + 1, right, value);
+      const count = weights?.[i] ?? 1;
+      if (left >= first) add(left, count * (1 - right), value);
+      if (left + 1 >= first) add(left + 1, count * right, value);
     }
   }
 

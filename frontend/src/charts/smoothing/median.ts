@@ -1,7 +1,7 @@
 /** The median of the points around each: spikes vanish, edges stay. */
 
 import { bisectLeft } from "d3-array";
-import type { Track } from "../track";
+import { roomier, type Track } from "../track";
 import { Smoothed } from "./smoothed";
 import type { Smoother } from "./smoother";
 
@@ -9,14 +9,30 @@ import type { Smoother } from "./smoother";
 export function median(beside: number): Smoother {
   const smoothed = new Smoothed();
 
-  function fill({ y, length }: Track, start: number): void {
+  /** Where each point lies, counted in points: a mean of many takes the room of as many. */
+  let places = new Float64Array(0);
+
+  function fill({ y, length, weights }: Track, start: number): void {
+    if (weights !== undefined) place(weights, length);
+    const at = (i: number): number => (weights === undefined ? i : (places[i] ?? 0));
     const window = new Window(2 * beside + 2);
-    for (let i = Math.max(0, start - beside); i < Math.min(length, start + beside); i++) window.add(y[i] ?? NaN);
+    let first = Math.max(0, start - beside);
+    let end = first;
     for (let i = start; i < length; i++) {
-      if (i + beside < length) window.add(y[i + beside] ?? NaN);
+      for (; at(i) - at(first) > beside; first++) if (first < end) window.remove(y[first] ?? NaN);
+      for (end = Math.max(first, end); end < length && at(end) - at(i) <= beside; end++) window.add(y[end] ?? NaN);
       const value = y[i] ?? NaN;
       smoothed.y[i] = value - value === 0 ? window.median : value;
-      if (i - beside >= 0) window.remove(y[i - beside] ?? NaN);
+    }
+  }
+
+  function place(weights: Float64Array, length: number): void {
+    if (places.length < length) places = roomier(places, length);
+    let before = 0;
+    for (let i = 0; i < length; i++) {
+      const room = Math.max(1, weights[i] ?? 1);
+      places[i] = before + room / 2;
+      before += room;
     }
   }
 
