@@ -607,3 +607,23 @@ def test_what_is_smoothed_is_every_point_also_of_a_series_too_long_to_be_sent(
     settled(page)
     page.mouse.move(*place(page, 0.5))
     says_the_mean()
+
+
+def test_a_chart_that_fills_the_screen_shows_the_extremes_of_each_of_its_pixels(
+    browser: Browser, served: Served
+) -> None:
+    context = browser.new_context(viewport={"width": 1920, "height": 1000}, device_scale_factor=2)
+    page = context.new_page()
+    page.goto(f"{served.address}?run={served.deep}#v=1&open=loss")
+    large = page.get_by_test_id("stage").get_by_test_id("chart")
+    page.wait_for_function(
+        """node => {
+            const { box, points } = JSON.parse(node.dataset.frame ?? '{"box": [0, 0, 1e9], "points": 0}');
+            return points >= 2 * box[2] * devicePixelRatio;
+        }""",
+        arg=large.element_handle(),
+    )
+    page.wait_for_timeout(300)  # and it stays so
+    frame = json.loads(large.get_attribute("data-frame") or "{}")
+    assert frame["points"] >= 4 * frame["box"][2] and frame["y"][1] >= 9
+    context.close()

@@ -17,7 +17,7 @@ import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
-import type { Answer, Finer, Want } from "../state/detail.svelte";
+import type { Answer, Finer, Want, Wish } from "../state/detail.svelte";
 import type { AxisKind, ChartSettings, Interval, Zoom } from "../state/view.svelte";
 import type { Cell } from "../wire";
 import { laidOf, type Laid, type Overlay } from "./laid.svelte";
@@ -192,20 +192,29 @@ export class Chart {
 
   /** Ask for what is to be smoothed, where points were left out; `width` is that of the chart. */
   askMeans(width: number): void {
-    const { session } = this.#page;
-    const run = session.shown;
-    if (!this.#smoothed || !this.#coarse || typeof run !== "string" || width <= 0) return this.#wantMeans.ask(null);
-    const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
-    const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
-    const most = Math.round(Math.max(200, Math.min(2 * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
-    const rests = this.zoom !== null && this.#chosen !== null && this.zoom === rangeOf(this.#chosen);
-    // What grows is read again with each fifth that it has grown by; what came since follows as it is.
-    const until = rests || session.run?.state !== "running" ? 0 : Math.floor(Math.log(1 + session.series.steps[1]) / Math.log(1.2));
-    this.#wantMeans.ask({ runs, metrics, x: this.#wishX(), ...this.#spanOfMeans(rests), most, means: true, until });
+    this.#wantMeans.ask(this.#smoothed && this.#coarse ? this.#wish(width, 2, true) : null);
   }
 
-  /** The part whose means are smoothed: what rests, else all up to the head from about where the chart begins. */
-  #spanOfMeans(rests: boolean): { readonly from: number | null; readonly to: number | null } {
+  /** Ask for finer points of the part that is shown, where there are any, and of all where the chart is wide. */
+  ask(width: number): void {
+    const fine = this.zoom === null && this.#most >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
+    this.#want.ask(this.#coarse && !fine ? this.#wish(width, 4, false) : null);
+  }
+
+  /** Wish for so many points, or means, for each pixel of what is shown. */
+  #wish(width: number, each: number, means: boolean): Wish | null {
+    const { session } = this.#page;
+    const run = session.shown;
+    if (typeof run !== "string" || width <= 0) return null;
+    const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
+    const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
+    const most = Math.round(Math.max(200, Math.min(each * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
+    const rests = this.zoom !== null && this.#chosen !== null && this.zoom === rangeOf(this.#chosen);
+    return { runs, metrics, x: this.#wishX(), ...this.#span(rests), most, means, until: rests ? 0 : this.#until };
+  }
+
+  /** The part to wish for: what rests, else all up to the head from about where the chart begins. */
+  #span(rests: boolean): { readonly from: number | null; readonly to: number | null } {
     const zoom = this.zoom;
     if (zoom === null) return { from: null, to: null };
     if (rests) return this.#bounds(zoom);
@@ -213,21 +222,18 @@ export class Chart {
     return { ...this.#bounds([wide * (Math.floor(zoom[0] / wide) - 1), zoom[1]]), to: null };
   }
 
-  /** Ask for finer points of the part that is shown, where there are any; what is moving on with the head has them. */
-  ask(width: number): void {
-    const zoom = this.zoom;
-    const run = this.#page.session.shown;
-    const coarse = zoom !== null && this.#coarse;
-    const rests = zoom !== null && this.#chosen !== null && zoom === rangeOf(this.#chosen);
-    if (!coarse || typeof run !== "string" || !rests || width <= 0) {
-      if (zoom === null) this.#want.ask(null);
-      return;
-    }
-    const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
-    const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
-    const most = Math.round(Math.max(200, Math.min(4 * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
-    this.#want.ask({ runs, metrics, x: this.#wishX(), ...this.#bounds(zoom), most });
-  }
+  /** How far the run has come, in fifths: what grows is read again then; what came since follows as it is. */
+  readonly #until: number = $derived.by(() => {
+    const { run, series } = this.#page.session;
+    return run?.state === "running" ? Math.floor(Math.log(1 + series.steps[1]) / Math.log(1.2)) : 0;
+  });
+
+  /** About how many points are held of the line that has most, without what was asked for. */
+  readonly #most: number = $derived.by(() => {
+    void this.#laid.news;
+    const { series } = this.#laid.main;
+    return untrack(() => 500 * Math.floor(Math.max(0, ...this.metrics.map((metric) => series.get(metric)?.points.length ?? 0)) / 500));
+  });
 
   /** Stop asking. */
   close(): void {
