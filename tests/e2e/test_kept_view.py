@@ -357,3 +357,112 @@ def test_a_script_lays_its_dashboard_out_as_subplots(watched: Watched, start: St
     assert accuracy["y"] == both["y"] and accuracy["x"] > both["x"]
     assert reward["x"] == accuracy["x"] and reward["y"] > both["y"] + both["height"]  # place 6; 4 and 5 are empty
     assert speed["y"] > reward["y"] + reward["height"]  # what has no place stands below
+
+
+def shown(page: Page) -> dict[str, Any]:
+    """Return what all settings come to: what the charts draw, where sliders stand, what fills the screen."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found: dict[str, Any] = page.evaluate(
+        """() => ({
+            hash: location.hash.replace(/&of=[^&]*/, ""),
+            theme: document.documentElement.dataset.theme,
+            open: document.querySelector("[data-testid=stage] [data-name]")?.dataset.name,
+            sliders: [...document.querySelectorAll("input[type=range]")].map(each => each.ariaValueText ?? each.value),
+            charts: [...document.querySelectorAll("[data-testid=chart][data-frame]")].map(each => {
+                const { x, y, unit, scale, lines } = JSON.parse(each.dataset.frame);
+                return [each.closest("[data-name]").dataset.name, x, y, unit, scale, lines];
+            }),
+            laid: [...document.querySelectorAll("[data-testid=lay-run]")].map(each => each.ariaPressed),
+            hidden: [...document.querySelectorAll("[data-testid=hide-run]")].map(each => each.ariaPressed),
+        })"""
+    )
+    return found
+
+
+def until_shown(page: Page, wanted: dict[str, Any]) -> None:
+    for _ in range(200):
+        if shown(page) == wanted:
+            return
+        page.wait_for_timeout(50)
+    assert shown(page) == wanted
+
+
+def test_every_setting_is_kept_over_updates_a_reload_a_restart_and_in_a_link(
+    watched: Watched, browser: Browser, start: Start, port: int
+) -> None:
+    earlier = start(SCRIPTS / "settings.py", str(port), "before")
+    assert line(earlier) == "ready"
+    tell(earlier, "end")
+    assert earlier.wait(60) == 0
+    run = start(SCRIPTS / "settings.py", str(port), "now")
+    assert line(run) == "ready"
+    page = watched.open(f"http://127.0.0.1:{port}/")
+    expect(page.get_by_test_id("run-name")).to_have_text("now")
+    loss = cell(page, "Loss")
+    expect(loss.get_by_test_id("chart")).to_have_attribute("data-points", "800")
+    # All charts smoothed, one on an axis of powers; another run over them, whose lines are hidden.
+    loss.get_by_test_id("chart").hover()
+    loss.get_by_test_id("chart-menu").click()
+    page.get_by_test_id("smoothing").select_option("gauss")
+    page.get_by_test_id("x-axis").select_option("step")
+    page.get_by_role("button", name="this chart").click()
+    page.get_by_test_id("scale-log").click()
+    page.get_by_test_id("robust").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(loss).to_contain_text("before")
+    page.get_by_role("navigation", name="Runs").get_by_text("before").hover()
+    page.get_by_role("button", name="Hide the lines of before").click()
+    expect(loss).not_to_contain_text("before")
+    box = cell(page, "Reward").get_by_test_id("chart").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.mouse.move(2, 400)
+    cell(page, "digit").get_by_role("slider").fill("1")
+    page.get_by_test_id("theme").click()
+    page.get_by_test_id("theme").click()
+    cell(page, "Reward").get_by_test_id("cell-menu").focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("cell-open").click()
+    page.get_by_test_id("stage").wait_for()
+    words = (
+        "smooth=gauss",
+        "x=step",
+        "chart:loss=",
+        "over=",
+        "hide=",
+        "zoom=",
+        "slide:digit",
+        "theme=dark",
+        "open=reward",
+    )
+    until(page, "words => words.every(word => location.hash.includes(word))", list(words))
+    page.wait_for_timeout(300)
+    before = shown(page)
+    assert before["open"] == "Reward" and before["theme"] == "dark"
+    scales = {name: scale for name, _, _, _, scale, *_ in before["charts"]}
+    assert scales["Loss"] == "log" and scales["Reward"] == "linear"
+
+    for _ in range(20):  # a thousand steps
+        tell(run, 50)
+        line(run)
+    expect(page.get_by_test_id("run-name")).to_have_text("now")
+    assert shown(page) == before
+
+    page.reload()
+    until_shown(page, before)
+    tell(run, "end")
+    assert run.wait(60) == 0
+    start("-m", "agnez", "server", "--port", str(port))
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+    assert shown(page) == before
+    page.reload()
+    until_shown(page, before)
+
+    other = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    other.goto(page.evaluate("() => location.href"))
+    until_shown(other, before)
+    other.context.close()
