@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+from bench.browser import installed
 from bench.latency import answer, free_port, hear, tell
 from bench.record import RESULTS, write
 
@@ -70,7 +70,7 @@ def measure(steps: int) -> list[float]:
     """Return the heap's size after each part, in megabytes."""
     from playwright.sync_api import sync_playwright
 
-    own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    own = installed()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         words = [sys.executable, "-m", "bench.heap", "--log", "--steps", str(steps)]
         environment = {**os.environ, "AGNEZ_DIR": folder, "CI": "1"}

@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import socket
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ import tempfile
 import time
 from typing import Any
 
+from bench.browser import installed
 from bench.record import RESULTS, write
 
 WARM = 3.0
@@ -130,7 +130,7 @@ def measure(load: str, seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         process = start(load, seconds, folder)
         url = hear(process)
-        own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        own = installed()
         browser = playwright.chromium.launch(executable_path=own, args=["--disable-background-networking"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(_HOOK)

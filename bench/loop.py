@@ -17,7 +17,6 @@ import argparse
 import gc
 import hashlib
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.browser import installed
 from bench.overhead import against_neighbours, free_port, hear, tell, told
 
 METRICS = 10
@@ -159,7 +159,7 @@ def measure(loop: str, arguments: argparse.Namespace) -> list[dict]:
     """Return the blocks, the first without logging."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    browser_path = installed()
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     command = [sys.executable, "-m", "bench.loop", "--run", loop]
     command += ["--steps", str(arguments.steps), "--pairs", str(arguments.pairs)]

@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import statistics
@@ -31,6 +30,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from bench.browser import installed
 
 BATCH = 32
 SETTLE = 0.8  # seconds until the last of what was logged is on the page
@@ -228,7 +229,7 @@ def measure(framework: str, pairs: int) -> tuple[list[Block], float]:
     """Return the blocks, the first without the callback, and the fixed cost of the run (seconds)."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    browser_path = installed()
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=quiet)

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from agnez.spare import used_seconds
+from bench.browser import installed
 from bench.record import RESULTS, write
 
 RUNS = 50
@@ -169,7 +170,7 @@ def measured(load: str, seconds: float) -> dict[str, Any]:
         start("-m", "agnez", "server", "--dir", folder, "--port", str(port))
         _wait(port)
         with sync_playwright() as playwright:
-            own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+            own = installed()
             over = f"#v=1&over={','.join(ids[1:])}" if len(ids) > 1 else ""
             opened: list[float] = []
             while True:

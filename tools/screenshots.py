@@ -16,13 +16,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 from states import STATES, fill
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -120,18 +120,90 @@ def take_states(browser: Browser, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as store, tempfile.TemporaryDirectory() as nothing:
         ids = fill(Path(store))
         with serving(Path(store)) as (_, address), serving(Path(nothing)) as (_, empty):
+            page_of = {name: f"{address}/?run={ids[name]}" for name in STATES}
+            shots = page_of | {"empty": empty, "unknown run": f"{address}/?run=nobody"}
+            shots |= {name: page_of["finished"] + f"#v=1&{view}".format(**ids) for name, view in VIEWS.items()}
+            shots |= dict.fromkeys([*FAULTS, *ACTS], page_of["finished"])
             for theme in ("light", "dark"):
                 for suffix in SIZES:
-                    shots = {name: f"{address}/?run={ids[name]}" for name in STATES}
-                    shots |= {"empty": empty, "palette": shots["finished"], "keys": shots["finished"]}
-                    shots |= dict.fromkeys(("loading", "error", "not allowed", "disconnected"), shots["finished"])
                     for name, place in shots.items():
                         take_state(browser, name, place, folder / f"{name.replace(' ', '-')}-{theme}{suffix}.png")
-                sheet(folder, theme, [*shots])
+                    with serving(Path(store)) as (server, own):
+                        ending = f"{own}/?run={ids['finished']}"
+                        take_state(browser, "ended", ending, folder / f"ended-{theme}{suffix}.png", server)
+                sheet(folder, theme, [*shots, "ended"])
 
 
-def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
-    """Write one picture of one state."""
+VIEWS = {
+    "runs over each other": "over={failed},{stalled}",
+    "lines hidden": "over={failed}&hide={finished}",
+    "zoomed and smoothed": "zoom=3~8&smooth=ema~0.8&pins=5",
+    "axes of powers": "scale=log&x=step",
+    "full screen": "open=loss",
+    "nothing found": "search=nothing-is-called-so",
+    "folded": "folded=weights/",
+}
+"""What the address alone says."""
+
+FAULTS: dict[str, int | None] = {"loading": None, "error": 500, "not allowed": 403}
+"""What becomes of the points that the page asks for: None leaves it waiting."""
+
+
+def lose(page: Page) -> None:
+    """Take the network away."""
+    page.context.set_offline(True)
+    page.evaluate("() => dispatchEvent(new Event('offline'))")
+
+
+def come_back(page: Page) -> None:
+    """Give the network back, and be slow with what was missed."""
+    lose(page)
+    page.wait_for_timeout(1000)
+    page.route("**/series?*", lambda _: None)
+    page.context.set_offline(False)
+
+
+def at_chart(key: str) -> Callable[[Page], None]:
+    """Return what presses a key at the first chart."""
+
+    def press(page: Page) -> None:
+        page.get_by_test_id("chart").first.focus()
+        page.keyboard.press(key)
+
+    return press
+
+
+def open_settings(page: Page) -> None:
+    """Open the settings of the first chart."""
+    page.get_by_test_id("chart").first.scroll_into_view_if_needed()
+    page.get_by_test_id("chart-menu").first.focus()
+    page.keyboard.press("Enter")
+
+
+def open_menu(page: Page) -> None:
+    """Open the menu of the first cell."""
+    page.get_by_test_id("cell-menu").first.focus()
+    page.keyboard.press("Enter")
+
+
+ACTS: dict[str, Callable[[Page], None]] = {
+    "palette": lambda page: page.keyboard.press("Control+k"),
+    "keys": lambda page: page.keyboard.press("?"),
+    "settings of a chart": open_settings,
+    "menu of a cell": open_menu,
+    "table": at_chart("t"),
+    "note": at_chart("n"),
+    "cursor": at_chart("Home"),
+    "disconnected": lose,
+    "catching up": come_back,
+}
+"""What is done on the page."""
+
+
+def take_state(
+    browser: Browser, name: str, address: str, file: Path, server: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Write one picture of one state; a `server` that is given ends before it is taken."""
     width, height = SIZES["-narrow" if "-narrow" in file.name else ""]
     page = browser.new_page(
         viewport={"width": width, "height": height},
@@ -140,20 +212,25 @@ def take_state(browser: Browser, name: str, address: str, file: Path) -> None:
         has_touch="-narrow" in file.name,
         is_mobile="-narrow" in file.name,
     )
-    answers, held = {"error": 500, "not allowed": 403}, list[Route]()
-    if name == "loading":
-        page.route("**/series?*", lambda route: held.append(route))
-    elif name in answers:
-        page.route("**/series?*", lambda route: route.fulfill(status=answers[name], body="{}"))
+    held = list[Route]()
+
+    def answer(route: Route) -> None:
+        if status is None:
+            held.append(route)
+        else:
+            route.fulfill(status=status, body="{}")
+
+    if name in FAULTS:
+        status = FAULTS[name]
+        page.route("**/series?*", answer)
     page.goto(address)
-    page.wait_for_timeout(2500)  # what a viewer sees; nothing is measured here
-    if name == "disconnected":
-        page.context.set_offline(True)
-        page.evaluate("() => dispatchEvent(new Event('offline'))")
-        page.wait_for_timeout(1500)
-    if name in ("palette", "keys"):
-        page.keyboard.press("Control+k" if name == "palette" else "?")
-        page.wait_for_timeout(500)
+    page.wait_for_timeout(2000)  # what a viewer sees; nothing is measured here
+    if server is not None:
+        server.send_signal(signal.SIGINT)
+    if name in ACTS:
+        ACTS[name](page)
+    if server is not None or name in ACTS:
+        page.wait_for_timeout(1200)
     page.screenshot(path=file)
     for route in held:
         route.abort()

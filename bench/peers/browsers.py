@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import record
+from bench.browser import installed
 from bench.latency import WARM, free_port, latencies
 from bench.peers.catalogue import PEERS, Peer
 from bench.peers.environments import Environment, default_cache, prepare
@@ -395,7 +396,7 @@ def watching(of: Page, seconds: float) -> Iterator[Watched]:
     """Open a browser with an empty page; it is killed when the time is over, and what waits for it fails."""
     from playwright.sync_api import Error, sync_playwright
 
-    own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    own = installed()
     over = threading.Event()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=own, args=_ALONE)

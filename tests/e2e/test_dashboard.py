@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.request
 from pathlib import Path
@@ -227,3 +228,15 @@ def test_a_chart_that_grew_point_by_point_looks_as_one_drawn_at_once(watched: Wa
     assert len(grown) == len(anew) and max(anew) == 255
     differing = sum(abs(one - other) > 64 for one, other in zip(grown, anew, strict=True))
     assert differing < len(anew) / 1000
+
+
+def test_the_first_load_is_small(watched: Watched, start: Start, port: int) -> None:
+    run = start(SCRIPTS / "wait.py", str(port), "first")
+    assert run.stdout is not None and run.stdout.readline().strip() == "ready"
+    bodies: list[bytes] = []
+    kept = ("script", "stylesheet", "document")
+    page = watched.page
+    page.on("response", lambda answer: bodies.append(answer.body()) if answer.request.resource_type in kept else None)
+    watched.open(f"http://127.0.0.1:{port}/")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    assert len(bodies) >= 3 and sum(len(gzip.compress(body)) for body in bodies) < 150_000
