@@ -155,14 +155,6 @@ def lose(page: Page) -> None:
     page.evaluate("() => dispatchEvent(new Event('offline'))")
 
 
-def come_back(page: Page) -> None:
-    """Give the network back, and be slow with what was missed."""
-    lose(page)
-    page.wait_for_timeout(1000)
-    page.route("**/series?*", lambda _: None)
-    page.context.set_offline(False)
-
-
 def at_chart(key: str) -> Callable[[Page], None]:
     """Return what presses a key at the first chart."""
 
@@ -195,7 +187,6 @@ ACTS: dict[str, Callable[[Page], None]] = {
     "note": at_chart("n"),
     "cursor": at_chart("Home"),
     "disconnected": lose,
-    "catching up": come_back,
 }
 """What is done on the page."""
 

@@ -466,3 +466,22 @@ def test_every_setting_is_kept_over_updates_a_reload_a_restart_and_in_a_link(
     other.goto(page.evaluate("() => location.href"))
     until_shown(other, before)
     other.context.close()
+
+
+def test_a_run_that_begins_while_one_looks_closely_at_another_takes_nothing_away(
+    watched: Watched, start: Start, port: int
+) -> None:
+    first = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(first) == "ready"
+    page = watch(watched, port)
+    set_much(page)
+    before = state(page)
+    second = start(SCRIPTS / "many.py", str(port), "second")
+    assert line(second) == "ready"
+    expect(page.get_by_test_id("newer")).to_contain_text("second")
+    expect(page.get_by_test_id("run-name")).to_have_text("first")
+    tops = [cells[:3] for cells in state(page)["cells"]]
+    assert tops == [cells[:3] for cells in before["cells"]] and state(page)["hash"] == before["hash"]
+    page.get_by_role("button", name="Show it").click()
+    expect(page.get_by_test_id("run-name")).to_have_text("second")
+    expect(page.get_by_test_id("newer")).to_have_count(0)

@@ -17,6 +17,7 @@ import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
+import { MOST_POINTS } from "../state/feed";
 import type { Answer, Finer, Want, Wish } from "../state/detail.svelte";
 import type { AxisKind, ChartSettings, Interval, Zoom } from "../state/view.svelte";
 import type { Cell } from "../wire";
@@ -197,7 +198,7 @@ export class Chart {
 
   /** Ask for finer points of the part that is shown, where there are any, and of all where the chart is wide. */
   ask(width: number): void {
-    const fine = this.zoom === null && this.#most >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
+    const fine = this.zoom === null && MOST_POINTS >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
     this.#want.ask(this.#coarse && !fine ? this.#wish(width, 4, false) : null);
   }
 
@@ -226,13 +227,6 @@ export class Chart {
   readonly #until: number = $derived.by(() => {
     const { run, series } = this.#page.session;
     return run?.state === "running" ? Math.floor(Math.log(1 + series.steps[1]) / Math.log(1.2)) : 0;
-  });
-
-  /** About how many points are held of the line that has most, without what was asked for. */
-  readonly #most: number = $derived.by(() => {
-    void this.#laid.news;
-    const { series } = this.#laid.main;
-    return untrack(() => 500 * Math.floor(Math.max(0, ...this.metrics.map((metric) => series.get(metric)?.points.length ?? 0)) / 500));
   });
 
   /** Stop asking. */

@@ -11,7 +11,7 @@ const FEW_METRICS = 100;
 /** Of runs that are laid over too, where they are no more series than these: then nothing waits for charts to be made. */
 const FEW_BESIDE = 200;
 /** Points that are read of a series at first, where there are not too many series. */
-const MOST_POINTS = 2000;
+export const MOST_POINTS = 2000;
 const FEWEST_POINTS = 400;
 const MOST_IN_ALL = 1_000_000;
 /** Series that are read at a time, and runs at the least: what is there is drawn while the rest is read. */

@@ -56,6 +56,10 @@ export class Session {
   #early: Promise<boolean> | null = null;
   /** Whether the server has told of all runs since it was reached: what it tells after that is news. */
   #listed = false;
+  /** A run that began later than the shown one, and is not shown because the user is looking closely. */
+  newer = $state<string | null>(null);
+  /** Whether the user looks closely at the shown run: then no other takes its place unasked. */
+  held: () => boolean = () => false;
   /** Fulfilled once what the page is to show first is known, or cannot be. */
   readonly opened: Promise<unknown>;
   #link: Link | null = null;
@@ -276,21 +280,22 @@ export class Session {
     if (wanted !== this.shown) this.#show(wanted);
   }
 
-  /** Without a choice of the user the page goes on to a run that began later than the one it shows. */
+  /** Without a choice of the user, who may be looking closely, the page goes on to a run that began later. */
   #followNewest(): void {
     const current = this.run;
     const later = [...this.runs.values()].filter((run) =>
       current ? run.created > current.created : this.cells.size === 0 || run.state === "running",
     );
     const next = newest(later);
-    if (next !== undefined) this.#show(next.id);
+    this.newer = next !== undefined && current !== undefined && this.held() ? next.id : null;
+    if (next !== undefined && this.newer === null) this.#show(next.id);
   }
 
   #show(shown: string | null): void {
     this.shown = shown;
     this.cells.clear();
     this.findings = [];
-    this.notice = null;
+    this.notice = this.newer = null;
     this.heard = 0;
     if (this.run !== undefined) this.#hearOf(this.run);
     this.#freshCells = true;

@@ -149,6 +149,10 @@ export class View {
   get touched(): boolean {
     return !alike({ ...this.#now, theme: "system", scroll: 0 }, DEFAULTS);
   }
+  /** Whether something of the shown run is looked at closely: a part, a place, one cell, one step. */
+  get close(): boolean {
+    return !alike({ ...ofRun(this.#now), scroll: 0 }, ofRun(DEFAULTS));
+  }
   get canUndo(): boolean {
     return (void this.#steps, this.#history.canUndo);
   }
