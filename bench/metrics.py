@@ -31,6 +31,9 @@ STEPS = 20
 OPEN_MS, SEARCH_MS = 2000.0, 100.0
 """The bars: more than that is a page that is waited for."""
 
+REST_MS = 2000
+"""What is told of the run once it is shown has come by then."""
+
 _USABLE = """() => new Promise(done => {
     const look = () => {
         const charts = [...document.querySelectorAll("[data-testid=cell] [data-testid=chart]")]
@@ -94,6 +97,7 @@ def measure(browser: Browser, address: str, metrics: int) -> tuple[float, ...]:
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.goto(address, wait_until="commit")
     opened = float(page.evaluate(_USABLE))
+    page.wait_for_timeout(REST_MS)
     last = metrics - 1
     found = [
         search(page, f"unit{last % 100:02d} layer{last // 100:03d}", last),
