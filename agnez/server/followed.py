@@ -98,15 +98,16 @@ class FollowedCells:
         """Tell the clients of the service what others than its own server changed."""
         for change in changes:
             self._revision = max(self._revision, change.revision)
-            known, run = change.id in self._known, self._known.pop(change.id, None)
+            known, before = change.id in self._known, self._known.pop(change.id, None)
             if change.record is not None:
-                run = self._known[change.id] = change.record.get("run")
+                self._known[change.id] = change.record.get("run")
             if change.origin == self._origin:
                 continue
             if change.record is not None:
-                announce_cell(self._outlet.announce, "patched" if known else "created", change.record, run)
+                event, run = ("patched" if known else "created"), change.record.get("run")
+                announce_cell(self._outlet.announce, event, change.record, run, before)
             elif known:
-                announce_cell(self._outlet.announce, "removed", {"_id": change.id, "run": run}, run)
+                announce_cell(self._outlet.announce, "removed", {"_id": change.id, "run": before}, before)
 
     def _tell_cells(self, viewers: Sequence[Viewer], changes: list[Change]) -> None:
         self._outlet.send(viewers, "cells", cells_message(self.run, changes))

@@ -170,9 +170,7 @@ class Follower:
     def _tick(self) -> None:
         viewers = self._reading()
         fresh = [viewer for viewer in viewers if viewer.fresh]
-        with self._news.announcing:
-            changed, gone = self._look_at_catalog()
-            self._news.look(changed, gone, time.monotonic(), self._projects)
+        changed, gone = self._look_at_runs()
         self._tell_runs(viewers, changed, gone)
         by_run, readers, bundle = group_by_run(viewers), readers_by_run(viewers), Bundle()
         try:
@@ -197,6 +195,21 @@ class Follower:
         return reading
 
     # --- the list of runs ---------------------------------------------------------------------------------------------
+
+    def _look_at_runs(self) -> tuple[list[RunInfo], list[str]]:
+        """Tell the clients of the services of runs; return what looks different, for the pages.
+
+        A change of one run that has to wait for the disk keeps none of the others: the next look sees what is new.
+        """
+        wait = -1 if self._stopped.is_set() else TICK_SECONDS
+        if not self._news.announcing.acquire(timeout=wait):
+            return [], []
+        try:
+            changed, gone = self._look_at_catalog()
+            self._news.look(changed, gone, time.monotonic(), self._projects)
+            return changed, gone
+        finally:
+            self._news.announcing.release()
 
     def _look_at_catalog(self) -> tuple[list[RunInfo], list[str]]:
         """Return the runs that look different from when viewers were last told of them, and the ids of those gone."""

@@ -16,11 +16,17 @@ PROGRESS_SECONDS = 5.0
 """The least time between two events of a run that only got further."""
 
 
-def announce_cell(announce: Announce, event: str, record: Record, run: Json) -> None:
-    """Tell the clients of `values` of a change of a cell, and those of the cells of the run that it says it is of."""
+def announce_cell(announce: Announce, event: str, record: Record, run: Json, before: Json = None) -> None:
+    """Tell the clients of `values` of a change of a cell, and those of the cells of the run that it says it is of.
+
+    `before` is the run that it said so of earlier: what goes to another is gone from there, and new here.
+    """
     announce("values", event, record)
+    moved = event in ("patched", "updated") and before != run
+    if moved and isinstance(before, str) and before:
+        announce(f"runs/{before}/cells", "removed", record)
     if isinstance(run, str) and run:
-        announce(f"runs/{run}/cells", event, record)
+        announce(f"runs/{run}/cells", "created" if moved else event, record)
 
 
 class RecordNews:
@@ -64,6 +70,7 @@ class RunNews:
         self._told: dict[str, float] = {}
         self._owed: dict[str, None] = {}
         self._first = True
+        self._any_told = False
         self._lists_changed = True
 
     def tell(self, event: str, info: RunInfo, record: Record) -> None:
@@ -71,6 +78,10 @@ class RunNews:
         before = self._known.get(info.id)
         self._lists_changed |= before is None or before.project != info.project
         self._known[info.id] = info
+        if (
+            before is None and event != "created" and info.created >= self._began
+        ):  # of another process, and not seen yet
+            self._tell("created", info, time.monotonic())
         self._told[info.id] = time.monotonic()
         self._owed.pop(info.id, None)
         self._announce("runs", event, record)
@@ -94,7 +105,7 @@ class RunNews:
         for id in [id for id in self._owed if now - self._told[id] >= PROGRESS_SECONDS]:
             self._tell("patched", self._known[id], now)
         if self._lists_changed:
-            self._project_news.look(projects(), silently=self._first and not self._told)
+            self._project_news.look(projects(), silently=self._first and not self._any_told)
         self._first = self._lists_changed = False
 
     def _look_at(self, info: RunInfo, now: float) -> None:
@@ -119,6 +130,7 @@ class RunNews:
         return self._known.pop(id, None)
 
     def _tell(self, event: str, info: RunInfo, now: float) -> None:
+        self._any_told = True
         self._told[info.id] = now
         self._owed.pop(info.id, None)
         self._announce("runs", event, run_record(info))

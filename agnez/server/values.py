@@ -103,8 +103,7 @@ class Values:
         """
         record = _fields(data)
         with self._changes("updated", query) as changes:
-            changes.matching(id)
-            return changes.put(id, record)
+            return changes.put(id, record, changes.matching(id))
 
     def patch(self, id: str | None, data: Json, query: Query) -> Json:
         """Merge data into a cell, at the top level only; into all that match where `id` is None.
@@ -117,9 +116,12 @@ class Values:
         fields = _fields(data)
         if id is not None:
             with self._changes("patched", query) as changes:
-                return changes.put(id, {**changes.matching(id), **fields})
+                before = changes.matching(id)
+                return changes.put(id, {**before, **fields}, before)
         self._check_multi("patch")
-        return self._each_match("patched", query, lambda changes, id, record: changes.put(id, {**record, **fields}))
+        return self._each_match(
+            "patched", query, lambda changes, id, record: changes.put(id, {**record, **fields}, record)
+        )
 
     def remove(self, id: str | None, query: Query) -> Json:
         """Remove a cell, and return it; all that match where `id` is None.
@@ -147,7 +149,7 @@ class Values:
             id = uuid.uuid4().hex
             run = fields.get("run")
             owned = f"{run}.{id}" if isinstance(run, str) else id
-            id = owned if self._store.run_of_cell(owned) else id
+            id = owned if self._store.run_of_cell(owned) == run else id
         if not isinstance(id, str):
             raise BadValueError(f"_id is a string, not {dump(id)}")
         if len(id) > LONGEST_ID:
@@ -171,8 +173,8 @@ class Values:
         with self.announcing:
             with _Changes(self._store, self._held, query, self.origin) as changes:
                 yield changes
-            for run, record in changes.noted:
-                announce_cell(self._announce, event, record, run)
+            for record, run, before in changes.noted:
+                announce_cell(self._announce, event, record, run, before)
 
     def _check_multi(self, method: str) -> None:
         if not self._multi:
@@ -239,8 +241,8 @@ class _Changes:
     """Gather the changes of one call: each file in one transaction, all of them or none."""
 
     def __init__(self, store: Store, held: HeldCells, query: Query, origin: str) -> None:
-        self.noted: list[tuple[Json, Record]] = []
-        """What to announce once it is in the store: what a record says of its run, and what is told of it."""
+        self.noted: list[tuple[Record, Json, Json]] = []
+        """What to announce once it is in the store: a record, the run that it says it is of, and said before."""
         self._store = store
         self._held = held
         self._query = query
@@ -264,9 +266,10 @@ class _Changes:
         id = str(record["_id"])
         return self._note(self._cells(self._checked_run(id, record)).create(record, self._origin))
 
-    def put(self, id: str, record: Record) -> Record:
+    def put(self, id: str, record: Record, before: Record) -> Record:
         """Put a record in the place of one that matched; return what the call answers with."""
-        return self._note(self._cells(self._checked_run(id, record)).put(id, record, self._origin))
+        run = self._checked_run(id, record, before)
+        return self._note(self._cells(run).put(id, record, self._origin), before.get("run"))
 
     def remove(self, id: str) -> Record:
         """Remove a record that matched; return what the call answers with."""
@@ -277,16 +280,16 @@ class _Changes:
             self._open[run] = self._files.enter_context(self._held.writing(run))
         return self._open[run]
 
-    def _checked_run(self, id: str, record: Record) -> str | None:
-        """Return the run in whose file a record rests. It must say of no other that it belongs there."""
+    def _checked_run(self, id: str, record: Record, before: Record | None = None) -> str | None:
+        """Return the run in whose file a record rests. It must not come to say of another that it belongs there."""
         run, said = self._store.run_of_cell(id), record.get("run")
-        if run is not None and said is not None and said != run:
+        if run is not None and said is not None and said != run and (before is None or said != before.get("run")):
             raise ConflictError(f"By its _id the cell '{id}' is of the run '{run}': its `run` cannot be {dump(said)}")
         return run
 
-    def _note(self, record: Record) -> Record:
+    def _note(self, record: Record, before: Json = None) -> Record:
         trimmed = self._query.trimmed(record)
-        self.noted.append((record.get("run"), trimmed))
+        self.noted.append((trimmed, record.get("run"), before))
         return trimmed
 
 

@@ -128,7 +128,8 @@ class Viewers:
 def _said(body: bytes) -> str:
     """Return the words of a refusal by python-engineio: most, but not all, come as JSON."""
     text = body.decode("utf-8", "replace")
-    return str(json.loads(text)) if text.startswith('"') else text
+    said = json.loads(text) if text[:1] in ('"', "{") else text
+    return str(said["message"] if isinstance(said, dict) else said)  # one of ours, of a websocket that was none
 
 
 def _is_stuck(client: Any) -> bool:

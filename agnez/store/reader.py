@@ -242,7 +242,7 @@ class RunReader:
 
         Raises:
             NotFoundError: there is no such metric, axis, rank or branch.
-            BadValueError: the range ends before it begins.
+            BadValueError: the range ends before it begins, or the axis is a metric.
         """
         _check_range(wish.first, wish.last)
         most = wish.means or 1
@@ -252,7 +252,11 @@ class RunReader:
             first, last = (None if bound is None else bound + began for bound in (wish.first, wish.last))
             axis: Literal["step", "time"] = "step" if wish.x in (None, axes.STEP) else "time"
             return holders[0].means(metric, most=most, x=axis, first=first, last=last)
-        return averaged(self.series(metric, rank=rank, wish=wish), most)
+        if wish.x not in (None, axes.STEP, axes.TIME, axes.RELATIVE):
+            raise BadValueError(f"means stand on step, time or relative, not on {wish.x!r}")
+        series = self.series(metric, rank=rank, wish=wish)
+        x = series.steps if series.x is None or wish.x is None else series.x
+        return averaged(axes.take(series, np.argsort(x, kind="stable")), most)
 
     def _aggregate(self, metric: str, how: Aggregate, wish: Wish) -> Series:
         parts = [self._whole(metric, rank, wish) for rank in self.ranks() if metric in self.metrics(rank)]

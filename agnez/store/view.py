@@ -110,9 +110,10 @@ def view(blocks: Blocks, stretch: Stretch, window: Window) -> Columns:
 
 
 def stretches(blocks: Blocks, stretch: Stretch, window: Window) -> Records:
-    """Return about `most` digests of what lies in a range, each of equally many points that follow each other.
+    """Return at most about `most` digests of what lies in a range, each of equally many points that follow each other.
 
-    Where that is as much as some blocks have, whole blocks are taken, also those that reach beyond the range.
+    Where that is as much as some blocks have, whole blocks are taken, also those that reach beyond the range. Then
+    there may be half as many, and the last ones of blocks and of newer points are of fewer.
     """
     begin, end = _span(stretch, window)
     some, newer = stretch.digests[begin:end], window.part(stretch.newer)
@@ -120,9 +121,10 @@ def stretches(blocks: Blocks, stretch: Stretch, window: Window) -> Records:
     if size < SIZE:
         points = within(blocks, stretch, window)
         return digest_each(points, size_of(len(points), window.most))
-    starts = np.arange(0, len(some), -(-size // SIZE))
+    each = -(-size // SIZE)
+    starts = np.arange(0, len(some), each)
     whole = merged(some, starts) if len(starts) else some
-    return np.concatenate([whole, digest_each(newer, size)])
+    return np.concatenate([whole, digest_each(newer, each * SIZE)])
 
 
 _MOST_SPANNED = 2

@@ -6,4 +6,5 @@ import { View } from "./state/view.svelte";
 export const view = new View();
 export const session = new Session();
 session.held = () => view.close;
+session.preferred = () => view.of;
 session.lay(view.overlays); // at once: they are read as soon as it is known what is shown

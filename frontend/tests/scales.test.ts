@@ -115,4 +115,10 @@ describe("a range of values", () => {
     expect(lowered(linear, 200, 100)).toEqual([5, 15]);
     expect(lowered(powers, 200, 50).map((each) => Number(each.toPrecision(9)))).toEqual([0.1, 1000]);
   });
+
+  test("stays one that can be drawn, however often it is made wider", () => {
+    let [low, high] = [0.01, 2];
+    for (let nth = 0; nth < 100; nth++) [low, high] = stretched(chosenScale([low, high], { low, high, smallest: low }, "log", 200), 200, 100, 1.6);
+    expect(0 < low && low < high && Number.isFinite(high)).toBe(true);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { better, colourOf, isShare, seriesStyles, split } from "../src/charts/style";
+import { amongRuns, better, colourOf, isShare, overlaid, seriesStyles, split } from "../src/charts/style";
 
 describe("the style of series", () => {
   test("batch is train's colour at a quarter, val is dashed in its own", () => {
@@ -79,4 +79,15 @@ test("accuracy is a share, pace is not", () => {
     false,
     false,
   ]);
+});
+
+test("among runs the colour is the run's, and dashes tell the series apart", () => {
+  const plain = seriesStyles(["weights/a", "weights/b", "weights/c"]).map((style, place) => amongRuns(style, place, 4));
+  expect(new Set(plain.map(({ colour }) => colour))).toEqual(new Set([4]));
+  expect(new Set(plain.map(({ dash }) => dash.join())).size).toBe(3);
+  const phased = seriesStyles(["train/loss", "val/loss"]);
+  expect(phased.map((style, place) => amongRuns(style, place, 4).dash)).toEqual(phased.map(({ dash }) => dash));
+  const [style] = seriesStyles(["loss"]);
+  if (style !== undefined) expect(overlaid(style, 0, 5, "other", true)).toMatchObject({ colour: 5, width: 1, label: "other" });
+  if (style !== undefined) expect(amongRuns(style, 0, 4)).toBe(amongRuns(style, 0, 4));
 });

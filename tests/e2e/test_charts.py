@@ -603,7 +603,8 @@ def test_what_is_smoothed_is_every_point_also_of_a_series_too_long_to_be_sent(
 
     page = opened(f"#v=1&smooth={way}", run=served.skewed)
     says_the_mean()
-    drag(page, place(page, 0.4), place(page, 0.6))  # a part of it, too
+    with page.expect_response(lambda answer: "means=" in answer.url and "from=" in answer.url):
+        drag(page, place(page, 0.4), place(page, 0.6))  # a part of it, too
     settled(page)
     page.mouse.move(*place(page, 0.5))
     says_the_mean()

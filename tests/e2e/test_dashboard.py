@@ -239,4 +239,5 @@ def test_the_first_load_is_small(watched: Watched, start: Start, port: int) -> N
     page.on("response", lambda answer: bodies.append(answer.body()) if answer.request.resource_type in kept else None)
     watched.open(f"http://127.0.0.1:{port}/")
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    page.wait_for_load_state("networkidle")
     assert len(bodies) >= 3 and sum(len(gzip.compress(body)) for body in bodies) < 150_000

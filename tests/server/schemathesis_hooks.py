@@ -43,6 +43,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         query.pop("after", None)
         if "means" in names:
             query.pop("max", None)
+            query.pop("x", None)
         if {"from", "to"} <= names:
             query["from"], query["to"] = sorted((query["from"], query["to"]))
     elif case.method == "POST" and case.path in ("/runs/{id}/points", "/runs/{id}/album") and len(names & STREAM) == 1:

@@ -145,5 +145,5 @@ def test_means_are_of_equally_many_points_and_tell_of_how_many(server: Served, s
     np.testing.assert_allclose(part.values, values[20:40].reshape(10, 2).mean(axis=1))
     other = only(get(server, run, "?means=10&rank=mean&metric=loss"))
     np.testing.assert_allclose(other.values, series.values)
-    for query in ("?means=10&max=10", "?means=5", "?means=10&after=0"):
+    for query in ("?means=10&max=10", "?means=5", "?means=10&after=0", "?means=10&x=loss"):
         assert server.call("GET", f"/runs/{run}/series{query}").status_code == 400

@@ -178,6 +178,56 @@ def test_what_changes_among_the_cells_of_a_run_is_told_as_events_of_theirs(serve
     hearer.client.disconnect()
 
 
+def test_a_cell_that_comes_to_name_another_run_leaves_one_and_joins_the_other(server: Served, store: Store) -> None:
+    one, two = add_run(store, "one"), add_run(store, "two")
+    server.call("POST", "/values", {"_id": "loose", "run": one})
+    hearer = Hearer(server.url, f"runs/{one}/cells", f"runs/{two}/cells")
+    server.call("PATCH", "/values/loose", {"run": two})
+    server.call("PUT", "/values/loose", {"name": "of none"})
+    hearer.wait("values patched", "values updated", f"runs/{two}/cells removed")
+    heard = [name.replace(one, "one").replace(two, "two") for name, _ in hearer.heard]
+    assert heard == [
+        "values patched",
+        "runs/one/cells removed",
+        "runs/two/cells created",
+        "values updated",
+        "runs/two/cells removed",
+    ]
+    hearer.client.disconnect()
+
+
+def test_a_run_of_another_process_that_is_changed_before_it_was_seen_was_created_first() -> None:
+    told: list[str] = []
+    runs = RunNews(lambda path, event, record: told.append(f"{path} {event}"), began=10)
+    runs.look([RunInfo("old", "digits", "old", created=1)], [], 0, lambda: [{"_id": "digits"}])
+    assert told == []  # what was there before is no news
+    info = RunInfo("new", "digits", "renamed", created=20)
+    runs.tell("patched", info, {"_id": "new"})
+    runs.look([info], [], 1, lambda: [{"_id": "digits"}])
+    assert told == ["runs created", "runs patched"]
+
+
+def test_a_change_of_a_run_that_waits_for_the_disk_keeps_none_of_the_others(
+    hearer: Hearer, address: str, store: Store
+) -> None:
+    slow, other = add_run(store, "slow", **alive()), add_run(store, "other", **alive())
+    hearer.wait("runs created", "runs created")
+
+    def rename() -> None:
+        requests.patch(f"{address}/runs/{slow}", json={"name": "x"}, timeout=20)
+
+    with store.open_run(slow) as file, file.transaction():  # as a process that writes for long
+        asked = threading.Thread(target=rename)
+        asked.start()
+        time.sleep(0.3)
+        with store.open_run(other) as there:
+            there.cells.create({"_id": f"{other}.a", "run": other}, "other")
+        (created,) = hearer.wait("values created")
+        assert created["_id"] == f"{other}.a" and asked.is_alive()
+    asked.join(20)
+    assert hearer.wait("values created", "runs patched")[1]["name"] == "x"
+
+
 def test_each_change_of_a_run_by_the_server_is_an_event_of_its_own(hearer: Hearer, address: str) -> None:
     def call(method: str, path: str, json: Any = None) -> Any:
         answer = requests.request(method, f"{address}{path}", json=json, timeout=20)

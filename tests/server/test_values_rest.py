@@ -182,6 +182,7 @@ def test_a_cell_of_a_run_by_its_id_cannot_say_that_it_is_of_another(server: Serv
     assert [each["_id"] for each in server.call("GET", f"/values?run={run}").json()] == ["loose", f"{run}.x"]
     assert server.call("PATCH", f"/values/{run}.x", {"run": None}).json()["run"] is None
     assert [each["_id"] for each in server.call("GET", "/values?run=").json()] == [f"{run}.x"]
+    assert made(server, run=f"{run}.b")["run"] == f"{run}.b"  # the server gives no _id that it would refuse
 
 
 def test_a_trailing_slash_is_the_same_path_without_a_redirect(server: Served) -> None:

@@ -167,9 +167,10 @@ def _series_query() -> Sequence[Json]:
         _query(
             "means",
             _range(POINTS),
-            "In the place of `max`: about so many means of each metric, each of equally many points that follow each "
-            "other, at the place of the last one. Its entry in the header names the axis `means`, and its fourth "
-            "column tells how many finite values each is the mean of.",
+            "In the place of `max`, and not on the axis of a metric: at most about so many means of each metric, each "
+            "of equally many points that follow each other, at the place of the last one. Of a long series whole "
+            "blocks of 1,024 points are taken, also where they reach beyond `from` and `to`. Its entry in the header "
+            "names the axis `means`, and its fourth column tells how many finite values each is the mean of.",
         ),
         _query("after", cursor, f"The cursor that came with the last points; `{START}` is who has read nothing."),
         _query(

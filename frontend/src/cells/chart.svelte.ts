@@ -82,15 +82,16 @@ export class Chart {
   /** Show a part of the axes; null is all there is, and what is undefined stays. */
   show({ x, y }: Range): void {
     const { session, view } = this.#page;
-    const head = session.run?.state === "running" && this.held.length > 0 ? this.#stand.head : null;
+    const goes = session.run?.state === "running" && this.held.length > 0 && !this.kind.startsWith("metric:");
+    const head = goes ? this.#stand.head : null; // on the axis of a metric the newest point may lie anywhere
     const zoom = x && chosen(x, head);
     view.setChart(this.#id, { ...(zoom !== undefined && { zoom }), ...(y !== undefined && { y }) }, !this.shared);
   }
 
   readonly #want: Want;
   readonly #wantMeans: Want;
-  readonly #mergers: Record<string, Merger> = {};
-  readonly #means: Record<string, Means> = {};
+  #mergers: Record<string, Merger> = {};
+  #means: Record<string, Means> = {};
 
   readonly #laid: Laid;
   readonly #stand: Stand = $derived.by(() => axesOf(this.#laid.main.series, () => this.#laid.main).stand(this.kind));
@@ -109,7 +110,7 @@ export class Chart {
     const hidden = typeof session.shown === "string" && view.hidden.has(session.shown);
     const over = this.#laid.over(this.kind);
     const { look } = this.#laid;
-    const styles = over.length === 0 ? this.styles : this.styles.map((style) => amongRuns(style, look));
+    const styles = over.length === 0 ? this.styles : this.styles.map((style, place) => amongRuns(style, place, look));
     const group: Group = { run: null, alive: session.run?.state === "running", placing: this.#stand.placing, styles };
     const { muted } = this.settings;
     const answer = this.#want.answer;
@@ -119,10 +120,13 @@ export class Chart {
       const now: Line[] = [];
       if (!hidden) this.#add(now, group, this.#laid.main.series, muted, answer, means);
       for (const { overlay, stand } of over) {
-        const styles = this.styles.map((style) => overlaid(style, overlay.colour, overlay.name, this.styles.length === 1));
+        const alone = this.styles.length === 1;
+        const styles = this.styles.map((style, place) => overlaid(style, place, overlay.colour, overlay.name, alone));
         const beside = { run: overlay, alive: overlay.alive, placing: stand.placing, styles };
         this.#add(now, beside, session.seriesOf(overlay.id), muted, answer, means);
       }
+      this.#mergers = ofLines(this.#mergers, now);
+      this.#means = ofLines(this.#means, now);
       const same = now.length === this.#held.length && now.every((line, nth) => line === this.#held[nth]);
       return (this.#held = same ? this.#held : now);
     });
@@ -173,7 +177,7 @@ export class Chart {
     const { answer, awaited } = means;
     if (answer === null || answer.wish.x !== this.#wishX()) return awaited ? null : undefined;
     const found = answer.get(run, metric);
-    if (found === undefined || found.points.length === 0) return undefined;
+    if (found === undefined || found.points.length === 0) return awaited ? null : undefined;
     return (this.#means[key] ??= new Means()).join(found, points, answer.to === null);
   }
 
@@ -196,10 +200,16 @@ export class Chart {
     this.#wantMeans.ask(this.#smoothed && this.#coarse ? this.#wish(width, 2, true) : null);
   }
 
-  /** Ask for finer points of the part that is shown, where there are any, and of all where the chart is wide. */
+  /** Ask for finer points of what is shown, where there are any; what is moving on with the head has them. */
   ask(width: number): void {
+    if (this.#rides) return;
     const fine = this.zoom === null && MOST_POINTS >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
     this.#want.ask(this.#coarse && !fine ? this.#wish(width, 4, false) : null);
+  }
+
+  /** Whether what is shown has moved on with the head from where it was chosen. */
+  get #rides(): boolean {
+    return this.zoom !== null && this.#chosen !== null && this.zoom !== rangeOf(this.#chosen);
   }
 
   /** Wish for so many points, or means, for each pixel of what is shown. */
@@ -209,19 +219,30 @@ export class Chart {
     if (typeof run !== "string" || width <= 0) return null;
     const runs = [run, ...this.#laid.overlays.map(({ id }) => id)];
     const metrics = this.metrics.filter((metric) => !this.settings.muted.includes(metric));
-    const most = Math.round(Math.max(200, Math.min(each * width * devicePixelRatio, MOST_FINER / (runs.length * metrics.length))));
-    const rests = this.zoom !== null && this.#chosen !== null && this.zoom === rangeOf(this.#chosen);
-    return { runs, metrics, x: this.#wishX(), ...this.#span(rests), most, means, until: rests ? 0 : this.#until };
+    const share = each * width * devicePixelRatio * (this.#rides ? this.#times : 1);
+    const most = Math.round(Math.max(200, Math.min(share, MOST_FINER / (runs.length * metrics.length))));
+    return { runs, metrics, x: this.#wishX(), ...this.#span(), most, means, until: this.#closed ? 0 : this.#until };
   }
 
-  /** The part to wish for: what rests, else all up to the head from about where the chart begins. */
-  #span(rests: boolean): { readonly from: number | null; readonly to: number | null } {
-    const zoom = this.zoom;
-    if (zoom === null) return { from: null, to: null };
-    if (rests) return this.#bounds(zoom);
-    const wide = zoom[1] - zoom[0];
-    return { ...this.#bounds([wide * (Math.floor(zoom[0] / wide) - 1), zoom[1]]), to: null };
+  /** The part to wish for. What moves on is read whole, so that it is not asked for with each step. */
+  #span(): { readonly from: number | null; readonly to: number | null } {
+    if (this.zoom === null || this.#rides) return { from: null, to: null };
+    const bounds = this.#bounds(this.zoom);
+    return this.#closed ? bounds : { ...bounds, to: null };
   }
+
+  /** Whether nothing will come any more into what is shown. */
+  readonly #closed: boolean = $derived.by(() => {
+    if (this.#page.session.run?.state !== "running") return true;
+    return this.zoom !== null && !this.#rides && this.zoom[1] < this.#stand.head;
+  });
+
+  /** How many times what is shown goes into the whole axis, as a power of two. */
+  readonly #times: number = $derived.by(() => {
+    const [low, high] = this.axis.domain;
+    const wide = this.zoom === null ? high - low : this.zoom[1] - this.zoom[0];
+    return wide > 0 ? 2 ** Math.max(0, Math.ceil(Math.log2((high - low) / wide))) : 1;
+  });
 
   /** How far the run has come, in fifths: what grows is read again then; what came since follows as it is. */
   readonly #until: number = $derived.by(() => {
@@ -374,6 +395,12 @@ interface MeansRead {
 const NONE: readonly number[] = [];
 /** Finer points that a chart asks for at most, of all its lines. */
 const MOST_FINER = 400_000;
+
+/** What is kept for lines, without that of lines which are there no more. */
+function ofLines<T>(kept: Record<string, T>, lines: readonly Line[]): Record<string, T> {
+  if (Object.keys(kept).length <= lines.length) return kept;
+  return Object.fromEntries(Object.entries(kept).filter(([key]) => lines.some((line) => line.key === key)));
+}
 
 function endOf({ x, length }: Track): number {
   return x[length - 1] ?? NaN;

@@ -141,6 +141,11 @@ export function oneColumn(): boolean {
   return matchMedia("(max-width: 759px)").matches;
 }
 
+/** Whether the page has room for the columns that a script asks for. */
+export function gridded(): boolean {
+  return matchMedia("(min-width: 1200px)").matches;
+}
+
 function isControl(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("button, a, input, select") !== null;
 }

@@ -92,14 +92,25 @@ export function chosenScale([low, high]: Interval, values: Extent | null, kind: 
   return kind === "log" ? powersOver(low, high, values?.smallest ?? 1, height) : straight(scaleLinear([low, high], [height, 0]));
 }
 
+/** Powers of ten that a log axis may span, and may lie away from one. */
+const MOST_POWERS = 30;
+
 /** The values that are shown once each lies so many times as far from a height in pixels. */
 export function stretched(scale: ValueScale, height: number, at: number, factor: number): Interval {
-  return [scale.invert(at + (height - at) * factor), scale.invert(at - at * factor)];
+  return possible(scale, [scale.invert(at + (height - at) * factor), scale.invert(at - at * factor)]);
 }
 
 /** The values that are shown once all have gone so many pixels down. */
 export function lowered(scale: ValueScale, height: number, by: number): Interval {
-  return [scale.invert(height - by), scale.invert(-by)];
+  return possible(scale, [scale.invert(height - by), scale.invert(-by)]);
+}
+
+/** A range that an axis can show, else the one that it shows. */
+function possible(scale: ValueScale, range: Interval): Interval {
+  const sizes = range.map((value) => Math.abs(Math.log10(Math.abs(value))));
+  const far = scale.kind === "log" && sizes.some((size) => size > MOST_POWERS && size !== Infinity);
+  const turns = scale.kind === "log" && scale.domain()[0] > 0 && !(range[0] > 0);
+  return far || turns || !range.every(Number.isFinite) || !(range[0] < range[1]) ? scale.domain() : range;
 }
 
 /** From zero where that costs little room. */

@@ -2,7 +2,7 @@
 
 import { bisectLeft, bisectRight } from "d3-array";
 import { pointAt } from "./draw";
-import type { Drawn, Stroke } from "./model";
+import type { Drawn, Line, Stroke } from "./model";
 
 export interface Table {
   readonly columns: readonly string[];
@@ -66,10 +66,15 @@ function rowsOf({ line, track }: Stroke, soft: Stroke | undefined, low: number, 
       time: time === undefined || !Number.isFinite(time) ? "" : new Date(1000 * time).toISOString(),
       place: x[i] ?? NaN,
       value: y[i] ?? NaN,
-      smooth: soft === undefined ? "" : (pointAt(soft.track, x[i] ?? NaN)?.value ?? ""),
+      smooth: soft === undefined ? "" : smoothed(line, soft, i, x[i] ?? NaN),
     });
   }
   return rows;
+}
+
+/** The smoothed value at a point: of means that were smoothed in the place of points, that which lies there. */
+function smoothed(line: Line, { track }: Stroke, i: number, place: number): number | string {
+  return line.means === undefined ? (track.y[i] ?? NaN) : (pointAt(track, place)?.value ?? "");
 }
 
 /** How many points lie in the part that is shown. */

@@ -22,6 +22,8 @@ const PHASES: readonly string[] = ["batch", "train", "val", "test"];
 const COLOURS = 6;
 const DASHED = [5, 3.5];
 const DOTTED = [1.5, 3];
+/** What tells series apart where colours tell runs apart. */
+const DASHES: readonly (readonly number[])[] = [[], DASHED, DOTTED, [7, 2.5, 1.5, 2.5], [10, 4]];
 /** Metrics that have one colour wherever they are shown. */
 const OWN_COLOUR: Readonly<Record<string, number>> = { learning_rate: 4, "time/step": 6, "time/epoch": 6 };
 
@@ -112,15 +114,16 @@ export function runLook(nth: number): Pick<SeriesStyle, "colour" | "bead"> {
   return { colour: ring(nth), bead: BEADS[Math.floor((nth - 1) / COLOURS) % BEADS.length] ?? "none" };
 }
 
-/** Style the series of a run that is laid over: thin, with the look of the run. */
-export function overlaid(style: SeriesStyle, nth: number, run: string, alone: boolean): SeriesStyle {
+/** Style the series at a `place` of its chart, of a run that is laid over: thin, with the look of the run. */
+export function overlaid(style: SeriesStyle, place: number, nth: number, run: string, alone: boolean): SeriesStyle {
   const label = alone ? run : `${run} ${style.label}`;
-  return kept(style, `${nth} ${label}`, () => ({ ...style, ...runLook(nth), width: 1, label }));
+  return kept(style, `${place} ${nth} ${label}`, () => ({ ...amongRuns(style, place, nth), width: 1, label }));
 }
 
-/** Style the series of the run that others are laid over: colours tell runs apart there, and dashes the series. */
-export function amongRuns(style: SeriesStyle, nth: number): SeriesStyle {
-  return kept(style, String(nth), () => ({ ...style, ...runLook(nth) }));
+/** Style the series at a `place` of its chart, of the run that others are laid over: dashes tell the series apart there. */
+export function amongRuns(style: SeriesStyle, place: number, nth: number): SeriesStyle {
+  const dash = split(style.metric).phase === null ? (DASHES[place % DASHES.length] ?? []) : style.dash;
+  return kept(style, `${place} ${nth}`, () => ({ ...style, ...runLook(nth), dash }));
 }
 
 /** What was made of a style under a key: the same object each time. */

@@ -14,7 +14,7 @@ export async function copyText(text: string): Promise<boolean> {
 function copySelected(text: string): boolean {
   const focused = document.activeElement;
   // What lies over the page, as a dialog does, leaves nothing else to be selected.
-  const root = document.querySelector("dialog[open]") ?? document.body;
+  const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
   const area = document.createElement("textarea");
   area.value = text;
   area.style.cssText = "position: fixed; top: 0; opacity: 0";

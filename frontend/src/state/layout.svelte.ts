@@ -86,9 +86,9 @@ export class Layout {
   /** The places of the script's grid that a cell can be moved to, in its order from that of the cell on. */
   free(id: string): number[] {
     const { columns, slots } = this.subplots ?? { columns: 1, slots: 0 };
-    const section = this.sectionOf(id);
-    if (slots === 0 || section === undefined || section.key === PINNED) return [];
-    const there = this.sections.find(({ key }) => key === "")?.cells ?? [];
+    if (slots === 0 || this.sectionOf(id)?.key !== "") return [];
+    const pinned = this.#view.pinned;
+    const there = this.entries.filter((entry) => !entry.hidden && entry.prefix === "" && !pinned.includes(entry.key));
     const own = this.entry(id)?.pos ?? 0;
     const places = freeSlots(packed(there, columns, slots), columns, slots);
     return [...places.filter((pos) => pos > own), ...places.filter((pos) => pos < own)];

@@ -113,7 +113,8 @@ export function withRun(outlook: Outlook, said: Partial<Outlook>): Outlook {
   return { ...all, ...said, charts: Object.fromEntries(charts) };
 }
 
-function eachChart(charts: Outlook["charts"], change: (own: Partial<ChartSettings>) => Partial<ChartSettings>): Outlook["charts"] {
+/** What charts have of their own, changed; those that are left without anything are none. */
+export function eachChart(charts: Outlook["charts"], change: (own: Partial<ChartSettings>) => Partial<ChartSettings>): Outlook["charts"] {
   const changed = Object.entries(charts).map(([key, own]) => [key, change(own)] as const);
   return Object.fromEntries(changed.filter(([, own]) => Object.keys(own).length > 0));
 }
@@ -122,7 +123,8 @@ function picked<T extends object>(record: T, names: readonly (keyof T)[]): Parti
   return Object.fromEntries(names.filter((name) => name in record).map((name) => [name, record[name]])) as Partial<T>;
 }
 
-function without<T extends object>(record: T, names: readonly (keyof T)[]): Partial<T> {
+/** A record without some of its fields. */
+export function without<T extends object>(record: T, names: readonly (keyof T)[]): Partial<T> {
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name as keyof T))) as Partial<T>;
 }
 

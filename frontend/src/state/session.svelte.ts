@@ -60,6 +60,8 @@ export class Session {
   newer = $state<string | null>(null);
   /** Whether the user looks closely at the shown run: then no other takes its place unasked. */
   held: () => boolean = () => false;
+  /** The run that the page showed before it was loaded anew, where its address says so without naming it for good. */
+  preferred: () => string | null = () => null;
   /** Fulfilled once what the page is to show first is known, or cannot be. */
   readonly opened: Promise<unknown>;
   #link: Link | null = null;
@@ -275,8 +277,11 @@ export class Session {
 
   #followAddress(): void {
     const named = readAddress(location.search);
-    const wanted = named === undefined ? (newest(this.runs.values())?.id ?? null) : named;
+    const before = this.shown === undefined ? this.preferred() : null;
+    const unnamed = before !== null && this.runs.has(before) ? before : (newest(this.runs.values())?.id ?? null);
+    const wanted = named === undefined ? unnamed : named;
     this.#chosen = named !== undefined;
+    this.newer = null;
     if (wanted !== this.shown) this.#show(wanted);
   }
 
@@ -287,7 +292,8 @@ export class Session {
       current ? run.created > current.created : this.cells.size === 0 || run.state === "running",
     );
     const next = newest(later);
-    this.newer = next !== undefined && current !== undefined && this.held() ? next.id : null;
+    const stays = current !== undefined && (this.newer !== null || this.held());
+    this.newer = next !== undefined && stays ? next.id : null;
     if (next !== undefined && this.newer === null) this.#show(next.id);
   }
 

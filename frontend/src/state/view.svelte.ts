@@ -8,6 +8,7 @@ import { History, type Act } from "./history";
 import {
   alike,
   DEFAULTS,
+  eachChart,
   entered,
   entry,
   lasting,
@@ -15,6 +16,7 @@ import {
   settingsOf,
   toggled,
   withChart,
+  without,
   withRun,
   type AxisKind,
   type CellLook,
@@ -153,6 +155,10 @@ export class View {
   get close(): boolean {
     return !alike({ ...ofRun(this.#now), scroll: 0 }, ofRun(DEFAULTS));
   }
+  /** The run that the address speaks of, where its query names none. */
+  get of(): string | null {
+    return this.#of;
+  }
   get canUndo(): boolean {
     return (void this.#steps, this.#history.canUndo);
   }
@@ -237,6 +243,11 @@ export class View {
   swapPinned(cell: string, other: string): void {
     const [a, b] = [this.keyOf(cell), this.keyOf(other)];
     this.set({ pinned: this.pinned.map((key) => (key === a ? b : key === b ? a : key)) }, `pin ${cell} ${other}`);
+  }
+
+  /** Let a range that is selected in one chart apply to all, or to that one alone. */
+  setLinked(linked: boolean): void {
+    this.set(linked ? { linked, charts: eachChart(this.#now.charts, (own) => without(own, ["zoom"])) } : { linked });
   }
 
   /** Note how far the page is scrolled: kept, and no step of its own. */
