@@ -104,8 +104,8 @@ def _check_pixels(content: bytes, kind: str) -> None:
         raise BadValueError(f"this {kind} cannot be read: {error}") from error
     if width * height * frames > MOST_PIXELS or frames > _MOST_FRAMES:
         raise BadValueError(
-            f"this {kind} has {width} × {height} pixels{f' in {frames} frames' if frames > 1 else ''}, more than the "
-            f"{MOST_PIXELS // 1_000_000} million that are kept: send a smaller one"
+            f"this {kind} has {width} × {height} pixels{f' in {frames} frames' if frames > 1 else ''}: at most "
+            f"{MOST_PIXELS // 1_000_000} million pixels are kept, in at most {_MOST_FRAMES} frames; send a smaller one"
         )
 
 

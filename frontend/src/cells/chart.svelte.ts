@@ -241,7 +241,7 @@ export class Chart {
   readonly #times: number = $derived.by(() => {
     const [low, high] = this.axis.domain;
     const wide = this.zoom === null ? high - low : this.zoom[1] - this.zoom[0];
-    return wide > 0 ? 2 ** Math.max(0, Math.ceil(Math.log2((high - low) / wide))) : 1;
+    return wide > 0 ? Math.min(MOST_TIMES, 2 ** Math.max(0, Math.ceil(Math.log2((high - low) / wide)))) : 1;
   });
 
   /** How far the run has come, in fifths: what grows is read again then; what came since follows as it is. */
@@ -393,6 +393,8 @@ interface MeansRead {
 }
 
 const NONE: readonly number[] = [];
+/** How many times as many means as for the whole axis are asked for a part that moves on with the head. */
+const MOST_TIMES = 16;
 /** Finer points that a chart asks for at most, of all its lines. */
 const MOST_FINER = 400_000;
 
