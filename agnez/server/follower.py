@@ -64,7 +64,6 @@ class Follower:
         self._outlet = outlet
         self._origin = origin
         self._announcing = announcing
-        self._began = time.time_ns() // 1000
         self._wake = threading.Event()
         self._spare = Spare(trainings=self._trainings)
         self._host = socket.gethostname()
@@ -300,7 +299,7 @@ class Follower:
 
     def _is_old(self, run: str) -> bool:
         info = self._runs.get(run)
-        return info is None or info.created < self._began
+        return info is None or info.created < self._news.began
 
     def _forget(self, run: str | None) -> None:
         followed = self._followed.pop(run, None)

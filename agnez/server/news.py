@@ -65,7 +65,7 @@ class RunNews:
         self.announcing = threading.RLock()
         self._announce = announce
         self._project_news = RecordNews("projects", announce)
-        self._began = began
+        self.began = began
         self._known: dict[str, RunInfo] = {}
         self._told: dict[str, float] = {}
         self._owed: dict[str, None] = {}
@@ -78,13 +78,10 @@ class RunNews:
         before = self._known.get(info.id)
         self._lists_changed |= before is None or before.project != info.project
         self._known[info.id] = info
-        if (
-            before is None and event != "created" and info.created >= self._began
-        ):  # of another process, and not seen yet
+        is_unseen = before is None and info.created >= self.began
+        if is_unseen and event != "created":  # another process has made it
             self._tell("created", info, time.monotonic())
-        self._told[info.id] = time.monotonic()
-        self._owed.pop(info.id, None)
-        self._announce("runs", event, record)
+        self._tell(event, info, time.monotonic(), record)
 
     def tell_removed(self, info: RunInfo, record: Record) -> None:
         """Tell of a run that this server has just removed."""
@@ -113,7 +110,7 @@ class RunNews:
         self._known[info.id] = info
         self._lists_changed |= before is None or before.project != info.project
         if before is None:
-            if self._first and info.created < self._began:
+            if self._first and info.created < self.began:
                 self._told[info.id] = now
             else:
                 self._tell("created", info, now)
@@ -129,11 +126,11 @@ class RunNews:
         self._owed.pop(id, None)
         return self._known.pop(id, None)
 
-    def _tell(self, event: str, info: RunInfo, now: float) -> None:
+    def _tell(self, event: str, info: RunInfo, now: float, record: Record | None = None) -> None:
         self._any_told = True
         self._told[info.id] = now
         self._owed.pop(info.id, None)
-        self._announce("runs", event, run_record(info))
+        self._announce("runs", event, run_record(info) if record is None else record)
 
 
 def _lasting(info: RunInfo) -> RunInfo:

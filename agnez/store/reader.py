@@ -248,9 +248,7 @@ class RunReader:
         most = wish.means or 1
         holders = self._holders(metric, rank) if isinstance(rank, int) else []
         if len(holders) == 1 and wish.branch is None and wish.x in (None, axes.STEP, axes.TIME, axes.RELATIVE):
-            began = self._began(wish)
-            first, last = (None if bound is None else bound + began for bound in (wish.first, wish.last))
-            axis: Literal["step", "time"] = "step" if wish.x in (None, axes.STEP) else "time"
+            axis, first, last = _in_file(wish, self._began(wish))
             return holders[0].means(metric, most=most, x=axis, first=first, last=last)
         if wish.x not in (None, axes.STEP, axes.TIME, axes.RELATIVE):
             raise BadValueError(f"means stand on step, time or relative, not on {wish.x!r}")
@@ -356,10 +354,9 @@ def _aggregate(how: str) -> Aggregate:
 
 def _delegated(file: RunFile, metric: str, wish: Wish, began: float) -> Series:
     """Return a series that one file holds, narrowed by that file itself, which need not look at every point."""
-    by_step = wish.x in (None, axes.STEP)
-    first, last = (None if bound is None else bound + began for bound in (wish.first, wish.last))
+    axis, first, last = _in_file(wish, began)
+    by_step = axis == "step"
     if wish.most is not None and wish.branch is None:
-        axis: Literal["step", "time"] = "step" if by_step else "time"
         return file.view(metric, most=wish.most, x=axis, first=first, last=last)
     if by_step:
         series = file.read(
@@ -370,6 +367,12 @@ def _delegated(file: RunFile, metric: str, wish: Wish, began: float) -> Series:
         mask = axes.within(series.times, first, last)
         series = series if mask is None else axes.take(series, mask)
     return series if wish.most is None else axes.thin(series, series.steps if by_step else series.times, wish.most)
+
+
+def _in_file(wish: Wish, began: float) -> tuple[Literal["step", "time"], float | None, float | None]:
+    """Return a wish's axis and bounds as a file counts them, which knows nothing of when the run began."""
+    first, last = (None if bound is None else bound + began for bound in (wish.first, wish.last))
+    return "step" if wish.x in (None, axes.STEP) else "time", first, last
 
 
 def _whole_step(bound: float | None, rounded: Callable[[float], int]) -> int | None:

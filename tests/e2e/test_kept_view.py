@@ -110,6 +110,15 @@ def watch(watched: Watched, port: int) -> Page:
     return page
 
 
+def serve_again(page: Page, run: subprocess.Popen[str], start: Start, port: int) -> None:
+    """End the training with its server, and start another server in its place."""
+    tell(run, "end")
+    assert run.wait(60) == 0
+    expect(page.get_by_test_id("ended")).to_be_visible()
+    start("-m", "agnez", "server", "--port", str(port))
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+
+
 def test_the_view_is_kept_exactly_over_a_thousand_updates_a_reload_a_restart_and_in_a_link(
     watched: Watched, browser: Browser, start: Start, port: int
 ) -> None:
@@ -132,11 +141,7 @@ def test_the_view_is_kept_exactly_over_a_thousand_updates_a_reload_a_restart_and
     page.reload()
     at_rest(page, before)
 
-    tell(run, "end")
-    assert run.wait(60) == 0
-    expect(page.get_by_test_id("ended")).to_be_visible()
-    start("-m", "agnez", "server", "--port", str(port))
-    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+    serve_again(page, run, start, port)
     assert state(page) == before
     page.reload()
     at_rest(page, before)
@@ -456,10 +461,7 @@ def test_every_setting_is_kept_over_updates_a_reload_a_restart_and_in_a_link(
 
     page.reload()
     until_shown(page, before)
-    tell(run, "end")
-    assert run.wait(60) == 0
-    start("-m", "agnez", "server", "--port", str(port))
-    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+    serve_again(page, run, start, port)
     assert shown(page) == before
     page.reload()
     until_shown(page, before)
