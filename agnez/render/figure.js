@@ -202,10 +202,25 @@ window.agnezFigure = window.agnezFigure || (function () {
     if (!axes) return;
     figure.axes.forEach((ax, i) => {
       const { moved, width, height } = axes[i];
-      ax.bindZoom();
-      ax.doZoom(false, d3.zoomIdentity.translate(moved.x * ax.width / width, moved.y * ax.height / height).scale(moved.k), 0);
-      if (!ax.isSomeTypeOfZoomEnabled()) ax.unbindZoom();
+      show(ax, d3.zoomIdentity.translate(moved.x * ax.width / width, moved.y * ax.height / height).scale(moved.k));
     });
+  }
+
+  function show(ax, transform) {
+    ax.bindZoom();
+    ax.doZoom(false, transform, 0);
+    if (!ax.isSomeTypeOfZoomEnabled()) ax.unbindZoom();
+  }
+
+  const ALONG = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  const CLOSER = { "+": 1.25, "=": 1.25, "-": 0.8 };
+
+  // What a key shows of an axes: arrows go along by a tenth, + and - come closer and go back, 0 shows all.
+  function byKey(key, { lastTransform: { k, x, y }, width, height }) {
+    if (key === "0" || key === "Home") return d3.zoomIdentity;
+    if (key in ALONG) return d3.zoomIdentity.translate(x + ALONG[key][0] * width / 10, y + ALONG[key][1] * height / 10).scale(k);
+    const closer = CLOSER[key];
+    return closer && d3.zoomIdentity.translate(width / 2 - closer * (width / 2 - x), height / 2 - closer * (height / 2 - y)).scale(closer * k);
   }
 
   return function agnezFigure(id, plugins, lasting) {
@@ -263,9 +278,20 @@ window.agnezFigure = window.agnezFigure || (function () {
       parent.postMessage({ agnez: "drawn", version: next.version }, "*");
     }
 
+    function press(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const wanted = figure.axes.map((ax) => byKey(event.key, ax));
+      if (!wanted[0]) return;
+      event.preventDefault();
+      figure.axes.forEach((ax, i) => show(ax, wanted[i]));
+    }
+
     define(mpld3);
     plugins(mpld3);
     draw(0);
+    div.tabIndex = 0;
+    div.setAttribute("aria-description", "Arrows move along, + and - zoom, 0 shows all");
+    div.addEventListener("keydown", press);
     window.addEventListener("resize", () => requestAnimationFrame(() => own && draw(0)));
     if (!lasting) return;
     window.addEventListener("pointerdown", () => { pressing = true; }, true);

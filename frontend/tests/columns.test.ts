@@ -53,8 +53,10 @@ describe("columns of a long training", () => {
   test("say that points were left out where the server says so", () => {
     const columns = new Columns();
     const few = Float64Array.of(1, 2);
-    columns.append({ steps: few, values: few, times: few }, true);
-    expect(columns.points.thinned).toBe(true);
+    columns.append({ steps: few, values: few, times: few });
+    expect([columns.points.thinned, columns.grain]).toEqual([false, Infinity]);
+    columns.append({ steps: few, values: few, times: few }, 2000);
+    expect([columns.points.thinned, columns.grain]).toEqual([true, 2000]);
   });
 });
 

@@ -56,7 +56,7 @@ const RUNS = Array.from({ length: 49 }, (_, nth) => `over-${nth}`);
 
 async function opened(): Promise<[Feed, Server]> {
   const server = new Server();
-  const feed = new Feed({ watch: () => undefined, read: () => undefined, caughtUp: () => undefined });
+  const feed = new Feed({ watch: () => undefined, read: () => undefined, caughtUp: () => undefined, pixels: () => 700 });
   feed.show("shown");
   feed.needs.all.need(["loss"]);
   expect(await server.answer()).toEqual(["shown"]);
@@ -69,7 +69,7 @@ const held = (feed: Feed): string[] => RUNS.filter((run) => feed.of(run).holds("
 
 test("of runs that are laid over what the shown one has is read before any chart is made, where it is little", async () => {
   const server = new Server();
-  const feed = new Feed({ watch: () => undefined, read: () => undefined, caughtUp: () => undefined });
+  const feed = new Feed({ watch: () => undefined, read: () => undefined, caughtUp: () => undefined, pixels: () => 700 });
   feed.lay(["over"]);
   feed.show("shown");
   await server.answer();
@@ -95,4 +95,18 @@ test("two pieces are read at a time, and each run once", async () => {
   expect(most).toBe(2);
   expect(held(feed)).toEqual(RUNS);
   expect(server.asked.filter((run) => run !== "shown")).toEqual(RUNS);
+});
+
+test("as many points are read at first as the widest chart has pixels to show", async () => {
+  const wishes: number[] = [];
+  const ask = async (pixels: number): Promise<void> => {
+    vi.stubGlobal("fetch", (address: string) => {
+      wishes.push(Number(new URL(address, "http://page/").searchParams.get("max")));
+      return Promise.resolve(new Response(joined([message("shown", "loss")])));
+    });
+    new Feed({ watch: () => undefined, read: () => undefined, caughtUp: () => undefined, pixels: () => pixels }).show("shown");
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  for (const pixels of [390, 1440.5, 3840]) await ask(pixels);
+  expect(wishes).toEqual([2000, 2881, 4096]);
 });

@@ -69,6 +69,7 @@ class Stand {
     watch: (_run, marks) => this.marks.push(marks),
     read: (error) => this.told.push(error),
     caughtUp: () => this.caughtUp++,
+    pixels: () => 700,
   });
 
   constructor() {

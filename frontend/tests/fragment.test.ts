@@ -32,12 +32,12 @@ function outlook(seed: number): Outlook {
     robust: pick(true, false),
     follow: pick(true, false),
     muted: names(),
+    pins: Array.from({ length: Math.floor(next() * 3) }, number),
   });
   const some = <T>(value: () => T): Record<string, T> => Object.fromEntries(names().map((key) => [key, value()]));
   return {
     ...chart(),
     linked: pick(true, false),
-    pins: Array.from({ length: Math.floor(next() * 3) }, number),
     overlays: names(),
     hidden: names(),
     filter: pick(...NAMES),

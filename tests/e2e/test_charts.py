@@ -45,6 +45,7 @@ class Served:
     beside: str
     deep: str
     skewed: str
+    wide: str
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for step in range(DEEP):  # of 1 on average, and halfway between its extremes 50
         skewed.log({"loss": 100.0 if step % 100 == 37 else 0.0}, step=step)
     skewed.finish()
+    wide = agnez.init(project="charts", name="wide", dir=folder, server=None)
+    for step in range(5):
+        wide.log({"loss": 1.0 / (step + 1)} | {f"unit{nth:03}": 100.0 * nth + step for nth in range(150)}, step=step)
+    wide.finish()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -88,7 +93,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert server.stdout is not None
     while str(port) not in (line := server.stdout.readline()):
         assert line, "the server ended"
-    yield Served(f"http://127.0.0.1:{port}/", run.id, beside.id, deep.id, skewed.id)
+    yield Served(f"http://127.0.0.1:{port}/", run.id, beside.id, deep.id, skewed.id, wide.id)
     os.killpg(server.pid, signal.SIGKILL)
     server.communicate()
 
@@ -246,6 +251,39 @@ def test_a_click_pins_a_place_and_another_takes_the_pin_away(opened: Open) -> No
     expect(legend).to_have_text(re.compile(r"^15\d\d$"))
     page.mouse.click(*place(page, 0.5))
     page.wait_for_function("() => !location.hash.includes('pins')")
+
+
+def test_a_chart_with_an_axis_of_its_own_has_pins_of_its_own(opened: Open, served: Served) -> None:
+    page = opened(run=served.beside)
+    page.mouse.click(*place(page, 0.5, cell="Declared"))
+    page.wait_for_function("() => location.hash.includes('chart:declared=pins~')")
+    page.reload()
+    page.wait_for_selector('[data-name="Declared"] [data-testid=chart][data-draws]')
+    entry = page.locator('[data-testid=cell][data-name="Declared"] .entry b')
+    expect(entry).to_have_text(re.compile(r"^(49|50)\d$"))
+    assert page.locator('[data-testid=cell][data-name="Loss"] .entry b').inner_text() == "1.50"
+    page.mouse.click(*place(page, 0.5, cell="Declared"))
+    page.wait_for_function("() => !location.hash.includes('pins')")
+    page.mouse.move(5, 5)
+    expect(entry).to_have_text("999")
+
+
+def test_of_many_metrics_the_one_for_the_axis_is_named(opened: Open, served: Served) -> None:
+    page = opened(run=served.wide)
+    page.locator('[data-testid=cell][data-name="Loss"] [data-testid=chart-menu]').click()
+    settings = page.get_by_test_id("chart-settings")
+    settings.get_by_role("button", name="this chart").click()
+    settings.get_by_test_id("x-axis").select_option("a metric…")
+    name = settings.get_by_test_id("x-metric")
+    expect(name).to_be_focused()
+    assert settings.locator("datalist option").count() == 150
+    name.fill("unit1")
+    assert name.evaluate("node => node.validity.valid") is False
+    name.fill("unit149")
+    shows(page, 14_900, 14_904)
+    settings.get_by_test_id("x-axis").select_option("step")
+    expect(name).to_have_count(0)
+    shows(page, 0, 4)
 
 
 def test_the_keyboard_does_all_that_the_pointer_does(opened: Open) -> None:

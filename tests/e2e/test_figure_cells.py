@@ -76,4 +76,12 @@ def test_a_zoom_outlives_updates_in_one_document_that_follows_theme_and_size(
     assert frame.evaluate(_WINDOW) == pytest.approx(window, rel=0.02)
     frame.locator(".mpld3-resetbutton").click()
     frame.wait_for_function("() => mpld3.figures.at(-1).axes[0].x.domain()[1] > 4.9")
+    figure = frame.locator(".agnez-figure")
+    figure.focus()
+    whole = frame.evaluate(_WINDOW)
+    for key, part in {"+": (0.1, 0.9), "ArrowRight": (0.18, 0.98), "-": (0.08, 1.08), "0": (0, 1)}.items():
+        figure.press(key)
+        low, high = frame.evaluate(_WINDOW)
+        wide = whole[1] - whole[0]
+        assert [(low - whole[0]) / wide, (high - whole[0]) / wide] == pytest.approx(part, abs=1e-6), key
     assert watched.errors == []

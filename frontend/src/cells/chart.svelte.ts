@@ -17,7 +17,6 @@ import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
 import type { Page } from "../state/context";
-import { MOST_POINTS } from "../state/feed";
 import type { Answer, Finer, Want, Wish } from "../state/detail.svelte";
 import type { AxisKind, ChartSettings, Interval, Zoom } from "../state/view.svelte";
 import type { Cell } from "../wire";
@@ -203,7 +202,7 @@ export class Chart {
   /** Ask for finer points of what is shown, where there are any; what is moving on with the head has them. */
   ask(width: number): void {
     if (this.#rides) return;
-    const fine = this.zoom === null && MOST_POINTS >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
+    const fine = this.zoom === null && this.#grain >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
     this.#want.ask(this.#coarse && !fine ? this.#wish(width, 4, false) : null);
   }
 
@@ -256,15 +255,19 @@ export class Chart {
     this.#wantMeans.close();
   }
 
-  /** Whether points were left out of what is held of any line. */
-  readonly #coarse: boolean = $derived.by(() => {
+  /** In about how many points the line is held that has the fewest of those that points were left out of. */
+  readonly #grain: number = $derived.by(() => {
     void this.#laid.news;
-    return untrack(() =>
-      [this.#laid.main, ...this.#laid.overlays.map(({ id }) => this.#laid.source(id))].some(({ series }) =>
-        this.metrics.some((metric) => series.get(metric)?.points.thinned === true),
-      ),
-    );
+    return untrack(() => {
+      const sources = [this.#laid.main, ...this.#laid.overlays.map(({ id }) => this.#laid.source(id))];
+      return Math.min(...sources.flatMap(({ series }) => this.metrics.map((metric) => series.get(metric)?.grain ?? Infinity)));
+    });
   });
+
+  /** Whether points were left out of what is held of any line. */
+  get #coarse(): boolean {
+    return this.#grain < Infinity;
+  }
 
   /** The bounds of a range as the server counts them. */
   #bounds([low, high]: Interval): { readonly from: number; readonly to: number } {
@@ -323,7 +326,7 @@ export class Chart {
     return `${title}: ${said.join(", ")}${more}`;
   });
 
-  readonly #pins: readonly number[] = $derived.by(() => (this.shared ? this.#page.view.pins : NONE));
+  readonly #pins: readonly number[] = $derived.by(() => (this.shared ? this.#page.view.pins : this.settings.pins));
 
   readonly model: LineModel = $derived.by(() => ({
     lines: this.lines,
@@ -350,6 +353,15 @@ export class Chart {
     this.near = near;
     if (this.shared) this.#page.view.hover = at;
     else this.#hover = at;
+  }
+
+  /** Mark a place for all charts that have this axis, or take away the mark that is about there. */
+  pin(at: number): void {
+    const [low = 0, high = 1] = this.drawn?.frame.x.domain() ?? [];
+    const left = this.#pins.filter((each) => Math.abs(each - at) > (high - low) / 100);
+    const pins = left.length < this.#pins.length ? left : [...this.#pins, at].sort((a, b) => a - b);
+    if (this.shared) this.#page.view.set({ pins });
+    else this.#page.view.setChart(this.#id, { pins }, true);
   }
 
   /** Write a value of a line. */
@@ -392,7 +404,6 @@ interface MeansRead {
   readonly awaited: boolean;
 }
 
-const NONE: readonly number[] = [];
 /** How many times as many means as for the whole axis are asked for a part that moves on with the head. */
 const MOST_TIMES = 16;
 /** Finer points that a chart asks for at most, of all its lines. */

@@ -12,7 +12,7 @@ export interface SeriesOf {
   readonly version: number;
   readonly metrics: readonly string[];
   readonly steps: readonly [number, number];
-  get(metric: string): { readonly points: Points; readonly least: Extreme | null; readonly most: Extreme | null } | undefined;
+  get(metric: string): { readonly points: Points; readonly grain: number; readonly least: Extreme | null; readonly most: Extreme | null } | undefined;
 }
 
 interface Extreme {

@@ -39,7 +39,7 @@ export class Columns {
   #times = new Float64Array(FEWEST);
   #length = 0;
   #inOrder = true;
-  #thinned = false;
+  #grain = Infinity;
   #stem = {};
   #view: Points | null = null;
   #first = NaN;
@@ -75,8 +75,13 @@ export class Columns {
     return this.#most;
   }
 
-  /** Append points in the order they came; equal and out-of-order steps are kept. `thinned` where others are left out. */
-  append({ steps, values, times }: Arrived, thinned = false): void {
+  /** In about how many points those that came are shown, spread over them; infinite while none was left out. */
+  get grain(): number {
+    return this.#grain;
+  }
+
+  /** Append points in the order they came; equal and out-of-order steps are kept. `grain` where others are left out. */
+  append({ steps, values, times }: Arrived, grain = Infinity): void {
     if (steps.length === 0) return;
     this.#reserve(this.#length + steps.length);
     this.#steps.set(steps, this.#length);
@@ -87,7 +92,7 @@ export class Columns {
     if (this.#length === 0) this.#first = values[0] ?? NaN;
     this.#last = values[values.length - 1] ?? NaN;
     this.#length = end;
-    this.#thinned ||= thinned;
+    this.#grain = Math.min(this.#grain, grain);
     this.#view = null;
     if (end > this.#bound) this.#thin();
   }
@@ -116,7 +121,7 @@ export class Columns {
       length: this.#length,
       range: this.#least && this.#most && ([this.#least.value, this.#most.value] as const),
       stem: this.#stem,
-      thinned: this.#thinned,
+      thinned: this.#grain < Infinity,
     };
   }
 
@@ -142,7 +147,8 @@ export class Columns {
     take(values, this.#values);
     take(times, this.#times);
     this.#length = picks.length;
-    this.#inOrder = this.#thinned = true;
+    this.#inOrder = true;
+    this.#grain = Math.min(this.#grain, this.#bound >> 2);
     this.#stem = {};
     this.#view = null;
   }

@@ -10,15 +10,17 @@ import { SeriesStore } from "./series.svelte";
 const FEW_METRICS = 100;
 /** Of runs that are laid over too, where they are no more series than these: then nothing waits for charts to be made. */
 const FEW_BESIDE = 200;
-/** Points that are read of a series at first, where there are not too many series. */
-export const MOST_POINTS = 2000;
+/** Points that are read of a series at first, where there are not too many series: see `Outside.pixels`. */
+const POINTS = [2000, 4096] as const;
 const FEWEST_POINTS = 400;
 const MOST_IN_ALL = 1_000_000;
-/** Series that are read at a time, and runs at the least: what is there is drawn while the rest is read. */
+/** Series that are read first, and runs at the least: what is there is drawn while the rest is read. */
 const PORTION = 10;
 const FEWEST_RUNS = 5;
+/** How much larger the later portions become: with each one all is drawn again. */
+const GROWTH = 4;
 /** Points that are held of a series of a run that is laid over. */
-const BOUND_BESIDE = 4096;
+const BOUND_BESIDE = POINTS[1];
 /** Runs that were shown and are kept, for the way back. */
 const KEPT_RUNS = 6;
 /** Series of a run that may be held beyond those that are needed. */
@@ -39,6 +41,8 @@ export interface Outside {
   /** Points were read, or could not be. */
   read(error: unknown): void;
   caughtUp(): void;
+  /** How wide a chart may be: one of that width shows the extremes of each pixel at once, so that nothing is read twice. */
+  pixels(): number;
 }
 
 export class Feed {
@@ -182,6 +186,11 @@ export class Feed {
     return new Set(run === this.#shown || this.#beside.length * this.#few.size <= FEW_BESIDE ? all : this.needs.all.metrics);
   }
 
+  get #most(): number {
+    const [least, most] = POINTS;
+    return Math.max(least, Math.min(Math.ceil(2 * this.#outside.pixels()), most));
+  }
+
   get #runs(): string[] {
     return typeof this.#shown !== "string" ? [...this.#beside] : [this.#shown, ...this.#beside.filter((run) => run !== this.#shown)];
   }
@@ -248,11 +257,12 @@ export class Feed {
     this.#reading.set(run, new Set());
     let failed: unknown = null;
     try {
-      const found = await readSeries({ runs: [run], first: FEW_METRICS, most: MOST_POINTS });
+      const most = this.#most;
+      const found = await readSeries({ runs: [run], first: FEW_METRICS, most });
       if (turn !== this.#turn) return;
       for (const { message } of found) {
         // Where there are no more, of what else is wanted there is nothing.
-        this.#stores.get(run)?.hold(message, message.series.length < FEW_METRICS ? this.#wanted(run) : []);
+        this.#stores.get(run)?.hold(message, message.series.length < FEW_METRICS ? this.#wanted(run) : [], most);
       }
       this.know(this.of(run).metrics);
       this.#opened = found.length > 0;
@@ -271,7 +281,7 @@ export class Feed {
   async #read(runs: readonly string[], metrics: readonly string[]): Promise<boolean> {
     if (metrics.length === 0) return true;
     for (const run of runs) this.#reading.set(run, new Set([...(this.#reading.get(run) ?? []), ...metrics]));
-    const most = Math.max(FEWEST_POINTS, Math.min(MOST_POINTS, Math.floor(MOST_IN_ALL / (runs.length * metrics.length))));
+    const most = Math.max(FEWEST_POINTS, Math.min(this.#most, Math.floor(MOST_IN_ALL / (runs.length * metrics.length))));
     const portions = parted(runs, Math.max(FEWEST_RUNS, Math.floor(PORTION / metrics.length)));
     const ask = (some: readonly string[] | undefined): Promise<SeriesRead[]> | null => some ? readSeries({ runs: some, metrics, most }) : null;
     try {
@@ -280,7 +290,7 @@ export class Feed {
       for (const [nth, some] of portions.entries()) {
         const found = await coming.shift();
         coming.push(ask(portions[nth + 2]));
-        this.#hold(some, metrics, found ?? []);
+        this.#hold(some, metrics, found ?? [], most);
       }
       return true;
     } catch (error) {
@@ -291,9 +301,9 @@ export class Feed {
     }
   }
 
-  #hold(runs: readonly string[], metrics: readonly string[], found: readonly SeriesRead[]): void {
+  #hold(runs: readonly string[], metrics: readonly string[], found: readonly SeriesRead[], most: number): void {
     const there = new Set(found.map(({ message }) => message.run));
-    for (const { message, asked } of found) this.#stores.get(message.run)?.hold(message, asked);
+    for (const { message, asked } of found) this.#stores.get(message.run)?.hold(message, asked, most);
     for (const run of runs) {
       if (there.has(run)) this.#thin(run);
       else this.#missing.add(run);
@@ -347,8 +357,13 @@ export class Feed {
   }
 }
 
+/** Part runs: each portion is twice as large as the one before, up to a bound. */
 function parted(runs: readonly string[], size: number): string[][] {
-  return Array.from({ length: Math.ceil(runs.length / size) }, (_, nth) => runs.slice(nth * size, (nth + 1) * size));
+  const parts: string[][] = [];
+  for (let at = 0, next = size; at < runs.length; at += next, next = Math.min(2 * next, GROWTH * size)) {
+    parts.push(runs.slice(at, at + next));
+  }
+  return parts;
 }
 
 /** When the newest of some points was logged, in milliseconds since 1970; null where there are none. */

@@ -35,16 +35,16 @@ const CHART: Codes<ChartSettings> = {
   robust: flag("robust"),
   follow: flag("follow"),
   muted: list("mute"),
+  pins: {
+    word: "pins",
+    write: (pins) => pins.map(String).join(","),
+    read: (text) => text.split(",").flatMap((each) => finite(each) ?? []),
+  },
 };
 
 const PAGE: Codes<Omit<Outlook, "charts" | "views" | "sliders">> = {
   ...CHART,
   linked: flag("linked"),
-  pins: {
-    word: "pins",
-    write: (pins) => pins.map(String).join(","),
-    read: (text) => text.split(",").map(Number).filter(Number.isFinite),
-  },
   overlays: list("over"),
   hidden: list("hide"),
   filter: { word: "runs", write: escaped, read: unescaped },

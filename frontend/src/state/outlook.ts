@@ -34,13 +34,13 @@ export interface ChartSettings {
   readonly follow: boolean;
   /** The metrics whose lines are switched off. */
   readonly muted: readonly string[];
+  /** Places on the x axis that the user has pinned the crosshair to. */
+  readonly pins: readonly number[];
 }
 
 export interface Outlook extends ChartSettings {
   /** Whether a range selected in one chart applies to all. */
   readonly linked: boolean;
-  /** Places on the x axis that the user has pinned the crosshair to. */
-  readonly pins: readonly number[];
   /** The ids of the runs that are laid over the charts, in the order in which they were. */
   readonly overlays: readonly string[];
   /** The ids of the runs whose lines are switched off. */
@@ -75,8 +75,8 @@ export const DEFAULTS: Outlook = {
   robust: false,
   follow: true,
   muted: [],
-  linked: true,
   pins: [],
+  linked: true,
   overlays: [],
   hidden: [],
   filter: "",
@@ -93,16 +93,16 @@ export const DEFAULTS: Outlook = {
 
 /** What is said of one run, and means nothing to another. */
 const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders"] as const satisfies readonly (keyof Outlook)[];
-const RANGES = ["zoom", "y"] as const satisfies readonly (keyof ChartSettings)[];
+const PLACES = ["zoom", "y", "pins"] as const satisfies readonly (keyof ChartSettings)[];
 
-/** What is said of the run that is shown: ranges, of single charts too, and where the user was in it. */
+/** What is said of the run that is shown: ranges and pins, of single charts too, and where the user was in it. */
 export function ofRun(outlook: Outlook): Partial<Outlook> {
-  return { ...picked(outlook, OF_A_RUN), charts: eachChart(outlook.charts, (own) => picked(own, RANGES)) };
+  return { ...picked(outlook, OF_A_RUN), charts: eachChart(outlook.charts, (own) => picked(own, PLACES)) };
 }
 
 /** What means something to another run of the project, too. */
 export function lasting(outlook: Outlook): Outlook {
-  return { ...outlook, ...picked(DEFAULTS, OF_A_RUN), charts: eachChart(outlook.charts, (own) => without(own, RANGES)) };
+  return { ...outlook, ...picked(DEFAULTS, OF_A_RUN), charts: eachChart(outlook.charts, (own) => without(own, PLACES)) };
 }
 
 /** The same for a run of which this was said. */
@@ -132,8 +132,9 @@ export function without<T extends object>(record: T, names: readonly (keyof T)[]
 export function settingsOf(outlook: Outlook, key: string): ChartSettings {
   const own = entry(outlook.charts, key) ?? {};
   const { zoom, x, smoothing, scale, robust, follow } = outlook;
-  // Values of one chart say nothing of another's: the range of y and what is muted are never shared.
-  const shared: ChartSettings = { zoom, y: null, x, smoothing, scale, robust, follow, muted: [] };
+  // Values of one chart say nothing of another's: the range of y and what is muted are never shared, nor are the pins of a
+  // chart whose axis no other has.
+  const shared: ChartSettings = { zoom, y: null, x, smoothing, scale, robust, follow, muted: [], pins: [] };
   return { ...shared, ...own, ...(outlook.linked ? { zoom } : {}) };
 }
 

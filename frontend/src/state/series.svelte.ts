@@ -8,6 +8,9 @@ import { Columns, NO_POINTS, type Points } from "./columns";
 /** What became of a message: `gap` where what should have come before it is missing. */
 export type Taken = "taken" | "passed" | "gap";
 
+/** In so many points, about, the server shows what came while the page was away, where that is too much. */
+const LIVE_GRAIN = 2000;
+
 /** Metrics that are held up to one cursor. */
 export interface Mark {
   readonly after: string;
@@ -82,14 +85,18 @@ export class SeriesStore {
     this.#version++;
   }
 
-  /** Hold what was read of some metrics in place of what was held of them; of those it does not name there is nothing. */
-  hold(message: PointsMessage, asked: Iterable<string> = []): void {
+  /**
+   * Hold what was read of some metrics in place of what was held of them; of those it does not name there is nothing.
+   * `most` is how many points of each were asked for.
+   */
+  hold(message: PointsMessage, asked: Iterable<string> = [], most = Infinity): void {
     for (const metric of [...asked, ...message.series.map((part) => part.metric)]) {
       this.#columns.delete(metric);
       this.#cursors.set(metric, message.cursor);
       this.#inStep.delete(metric);
     }
-    for (const part of message.series) this.#append(part, message.decimated);
+    const grain = message.decimated ? most : Infinity;
+    for (const part of message.series) this.#append(part, grain);
     this.#version++;
   }
 
@@ -115,7 +122,7 @@ export class SeriesStore {
       if (this.#cursors.get(part.metric) === message.after) {
         this.#cursors.set(part.metric, message.cursor);
         this.#inStep.add(part.metric);
-        this.#append(part, message.decimated);
+        this.#append(part, message.decimated ? LIVE_GRAIN : Infinity);
         grew ||= part.steps.length > 0;
         if (became === "passed") became = "taken";
       } else if (this.#inStep.has(part.metric)) became = "gap";
@@ -124,11 +131,11 @@ export class SeriesStore {
     return became;
   }
 
-  #append(part: PointsMessage["series"][number], decimated: boolean): void {
+  #append(part: PointsMessage["series"][number], grain: number): void {
     if (part.steps.length === 0) return;
     let columns = this.#columns.get(part.metric);
     if (columns === undefined) this.#columns.set(part.metric, (columns = new Columns(this.#bound)));
-    columns.append(part, decimated);
+    columns.append(part, grain);
     for (const step of part.steps) {
       if (step < this.#first) this.#first = step;
       if (step > this.#last) this.#last = step;

@@ -48,6 +48,7 @@ export class Session {
     caughtUp: () => {
       if (this.connection === "catching up") this.connection = "live";
     },
+    pixels: () => innerWidth * devicePixelRatio,
   });
   #freshCells = true;
   /** What is read of the shown run while the page is still being connected. */
