@@ -6,8 +6,9 @@ A process logs with Agnez, `agnez server` shows its store, and headless Chromium
 that it is another machine: for a training of this one the server would hold back what it sends where processor time is
 scarce. All that is logged before is in the store when the clock starts, and the server answers.
 
-Each load is opened nine times in an empty tab of a browser that has run for a few seconds, each time in a profile of its own
-that knows nothing: the median. Beside it stands the same of a browser that was started just before, which is busy with itself.
+Each load is opened nine times in an empty tab of a browser that has run for a few seconds, each time in a profile of
+its own that knows nothing: the median. Beside it stands the same of a browser that was started just before, which is
+busy with itself.
 
 `crowd`: 50 runs with 100,000 points of one metric each, laid over one chart: from the navigation until all lines are
 drawn; then all go on at 10 points a second, and the script's processor time is divided by the frames in which the

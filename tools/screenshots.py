@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute, sync_playwright
 from states import STATES, fill
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -178,6 +178,30 @@ def open_menu(page: Page) -> None:
     page.keyboard.press("Enter")
 
 
+def open_hidden(page: Page) -> None:
+    """Hide two cells, without the server hearing of it, and open the list of those that are hidden."""
+    page.route("**/values?*", lambda route: route.fulfill(json=[]))
+    for _ in range(2):
+        open_menu(page)
+        page.get_by_test_id("cell-hide").click()
+    page.keyboard.press("h")
+
+
+def hold_back(socket: WebSocketRoute) -> None:
+    """Pass on what server and page say, but for what a second connection tells of runs and points."""
+    _CONNECTIONS.append(socket)
+    server, late = socket.connect_to_server(), len(_CONNECTIONS) > 1
+    server.on_message(lambda said: None if late and str(said).startswith(("42", "45")) else socket.send(said))
+
+
+_CONNECTIONS: list[WebSocketRoute] = []
+
+
+def lose_shortly(page: Page) -> None:
+    """Lose the connection, and have it again at once."""
+    page.evaluate("() => dispatchEvent(new Event('offline'))")
+
+
 ACTS: dict[str, Callable[[Page], None]] = {
     "palette": lambda page: page.keyboard.press("Control+k"),
     "keys": lambda page: page.keyboard.press("?"),
@@ -186,7 +210,9 @@ ACTS: dict[str, Callable[[Page], None]] = {
     "table": at_chart("t"),
     "note": at_chart("n"),
     "cursor": at_chart("Home"),
+    "hidden cells": open_hidden,
     "disconnected": lose,
+    "catching up": lose_shortly,
 }
 """What is done on the page."""
 
@@ -214,6 +240,9 @@ def take_state(
     if name in FAULTS:
         status = FAULTS[name]
         page.route("**/series?*", answer)
+    if name == "catching up":
+        _CONNECTIONS.clear()
+        page.route_web_socket("**/socket.io/**", hold_back)
     page.goto(address)
     page.wait_for_timeout(2000)  # what a viewer sees; nothing is measured here
     if server is not None:

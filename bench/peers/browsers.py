@@ -5,13 +5,15 @@
 Each tracker has its own server on 127.0.0.1, and headless Chromium, which renders in software and reaches no other
 host, has its page open. A screencast tells when the pixels of the chart changed, by the clock of the machine.
 
-`steady`: a process logs one metric about once a second; from just before the call to the first change of the chart's
-pixels after the page had the point. `view`: a part of that chart is chosen with the mouse, and the axis compared before
-and after new points, and before and after a reload. `crowd`: 50 runs of 100,000 points of one metric; from the
-navigation until the chart stays as it is with all of its lines. `deep`: one run of 10 million points, or of as many in
-powers of ten as the tracker's own calls write in two minutes, with a spike of one; the same, and whether it is seen.
+`steady`: a process logs one metric about once a second, `flood`: 100 metrics 100 times a second, or as often as the
+tracker takes them; from just before the call to the first change of the chart's pixels after the page had the point.
+`view`: a part of the steady chart is chosen with the mouse, and the axis compared before and after new points, and
+before and after a reload. `crowd`: 50 runs of 100,000 points of one metric; from the navigation until the chart stays
+as it is with all of its lines. `wall`: the same of the first chart of 50 runs of 2,000 points of 20 metrics each,
+`many`: of one run of 20 points of 12,345 metrics. `deep`: one run of 10 million points, or of as many in powers of ten
+as the tracker's own calls write in two minutes, with a spike of one; the same, and whether it is seen.
 
-What is recorded for `crowd` and `deep` is kept in the folder of `--stores`, if one is named, for the next time;
+What is recorded for a page to be opened is kept in the folder of `--stores`, if one is named, for the next time;
 `--record` only makes it. Results go to bench/results/browsers.json, and `python -m bench.report` makes a table of them.
 """
 
@@ -50,11 +52,12 @@ PATIENCE = 60.0
 """Seconds until a page that opens is given up."""
 REST = 2.5
 """Seconds in which a chart that is drawn does not change."""
-CROWD_POINTS = 100_000
 DEEP_POINTS = 10_000_000
 RECORDING = 120.0
 """Seconds that recording the deep run may take."""
-LOADS = ("crowd", "deep")
+POINTS = {"crowd": 100_000, "wall": 2000, "many": 20}
+LIVE = {"steady": "slowly", "flood": "flood"}
+LOADS = ("crowd", "wall", "many", "deep")
 WINDOW = {"width": 1440, "height": 900}
 _ALONE = ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
@@ -114,14 +117,14 @@ class Subject:
                 found = self.trial.measure(load, load, **self._size(load, scale))
         except GivenUpError as error:
             return {"error": str(error)}
-        if "error" not in found:
+        if not {"error", "not_offered"} & set(found):
             note.write_text(json.dumps(found))
         return found
 
     def _size(self, load: str, scale: float) -> dict[str, int]:
         """Return how much is recorded: all of it, or as much as the tracker writes in two minutes."""
-        if load == "crowd":
-            return {"points": round(CROWD_POINTS * scale)}
+        if load in POINTS:
+            return {"points": round(POINTS[load] * scale) or 1}
         most = round(DEEP_POINTS * scale)
         with self._writable("rate"):
             rate = self.trial.measure("rate", "rate", points=min(most, 1_000_000))
@@ -176,8 +179,9 @@ def measured(subject: Subject, loads: list[str], scale: float) -> Found:
     found: Found = {"title": subject.peer.title, "versions": subject.environment.versions}
     if subject.environment.error:
         return {**found, "error": subject.environment.error}
-    if "steady" in loads:
-        found |= tried(lambda: steady(subject), "steady")
+    for load in LIVE:
+        if load in loads:
+            found |= tried(lambda load=load: followed(subject, load), load)
     for load in LOADS:
         if load in loads:
             found |= tried(lambda load=load: {load: opened(subject, load, scale)}, load)
@@ -196,9 +200,9 @@ def tried(measure: Callable[[], Found], name: str) -> Found:
         return {name: {"error": f"the page failed: {error.message.splitlines()[0]}"[:120]}}
 
 
-def steady(subject: Subject) -> Found:
-    """Measure how long a point takes to the screen, then what becomes of the user's view."""
-    folder, journal = "steady", subject.home / "steady.journal"
+def followed(subject: Subject, load: str) -> Found:
+    """Measure how long a point takes to the screen, then, where few come, what becomes of the user's view."""
+    folder, journal = load, subject.home / f"{load}.journal"
     shutil.rmtree(subject.home / folder, ignore_errors=True)
     journal.unlink(missing_ok=True)
     with ExitStack() as stack:
@@ -208,13 +212,14 @@ def steady(subject: Subject) -> Found:
         else:
             address = stack.enter_context(subject.serving(folder))
             port = int(address.rstrip("/").rsplit(":", 1)[1])
-        stack.enter_context(subject.trial.running("slowly", folder, port=port, journal=journal))
+        stack.enter_context(subject.trial.running(LIVE[load], folder, port=port, journal=journal))
         wait_for(port)
         until(lambda: journal.exists() and len(journal.read_text().splitlines()) >= 3, "nothing was logged")
         seen = stack.enter_context(watching(subject.page, STEADY_SECONDS + 3 * PATIENCE))
         seen.page.goto(address + subject.page.address(subject.home / folder, 0), wait_until="commit")
         seen.until_shown()
-        return {"steady": pace(seen, journal), "view": view(seen)}
+        found: Found = {load: pace(seen, journal)}
+        return found | ({"view": view(seen)} if load == "steady" else {})
 
 
 def pace(seen: Watched, journal: Path) -> dict[str, float]:
@@ -300,6 +305,8 @@ def same(before: object, now: object) -> bool:
 def opened(subject: Subject, load: str, scale: float) -> dict[str, object]:
     """Open the page on what was recorded, and tell when the chart was drawn and what it has."""
     recorded = subject.recorded(load, scale)
+    if "not_offered" in recorded:
+        raise GivenUpError(f"not measured: {recorded['not_offered']}")
     if "error" in recorded:
         raise GivenUpError(f"could not be recorded: {recorded['error']}")
     runs, points = int(str(recorded.get("runs", 1))), int(str(recorded["points"]))
@@ -443,21 +450,25 @@ def table(found: Mapping[str, Any]) -> str:
     """Write what was found, a tracker a line."""
     from bench import report
 
-    head = ["", "`log` to pixels: median, 95 %", "50 runs × 100,000", "points shown", "one long run", "its spike"]
+    head = ["", "`log` to pixels: median, 95 %", "in a flood", "50 runs × 100,000", "points shown"]
+    head += ["50 runs × 2,000 × 20", "12,345 metrics", "one long run", "its spike"]
     head += ["zoom kept over new points", "over a reload"]
     return report.table(head, [_line(each) for each in found["trackers"].values()])
 
 
 def _line(found: Mapping[str, Any]) -> list[str]:
     title = f"**{found['title']}**" if found["title"] == "Agnez" else str(found["title"])
-    steady_, crowd, deep = (found.get(name, {"error": "–"}) for name in ("steady", "crowd", "deep"))
+    steady, flood, crowd, wall, many, deep = (found.get(name, {"error": "–"}) for name in (*LIVE, *LOADS))
     view_ = found.get("view", {})
     drawn = _said(deep, lambda: f"{deep['points']:,}: {_time(deep['opened_ms'])}")
     return [
         title,
-        _said(steady_, lambda: f"{_time(steady_['p50'])}, {_time(steady_['p95'])}"),
+        _said(steady, lambda: f"{_time(steady['p50'])}, {_time(steady['p95'])}"),
+        _said(flood, lambda: f"{_time(flood['p50'])}, {_time(flood['p95'])}"),
         _said(crowd, lambda: _time(crowd["opened_ms"])),
         _said(crowd, lambda: f"{crowd['shown']:,}"),
+        _said(wall, lambda: _time(wall["opened_ms"])),
+        _said(many, lambda: _time(many["opened_ms"])),
         drawn,
         _said(deep, lambda: "seen" if deep["spike"] else "lost"),
         _yes(view_, "kept_updated"),
@@ -488,7 +499,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.peers.browsers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names, loads = list(PAGES), ["steady", *LOADS]
+    names, loads = list(PAGES), [*LIVE, *LOADS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="TRACKER", help=", ".join(names))
     parser.add_argument("--loads", nargs="+", choices=loads, default=loads, metavar="LOAD", help=", ".join(loads))
     parser.add_argument("--scale", type=float, default=1.0, help="of the long runs; 0.01 for a quick try")

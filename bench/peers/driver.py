@@ -37,7 +37,12 @@ WARM_SECONDS = 1.0  # or what fits in here
 CALL_SECONDS = 4.0
 READ_SECONDS = 3.0
 CROWD = 50
-SLOW_CALLS = 600
+WALL_METRICS = 20
+MANY_METRICS = 12_345
+LIVE_CALLS = {"slowly": 600, "flood": 18_000}
+LIVE = {"slowly": (1, 1.0), "flood": (100, 100.0)}
+"""Metrics, and calls a second, of a run that a page follows."""
+
 RATE_SECONDS = 3.0
 LISTED_METRICS = 50
 LISTED_STEPS = 10
@@ -70,6 +75,8 @@ class Tracker:
     """Stand for a tracker. `folder` is all that it may write to."""
 
     sizes = Sizes()
+    each_is_a_request = False
+    """Whether the tracker takes minutes for what others write in a second."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -295,6 +302,33 @@ def record_crowd(tracker: Tracker, runs: int, points: int) -> dict[str, object]:
     return {"runs": runs, "points": points, "seconds": time.perf_counter() - begun}
 
 
+def record_wall(tracker: Tracker, runs: int, points: int) -> dict[str, object]:
+    """Record many runs of some metrics each."""
+    begun = time.perf_counter()
+    for run in range(runs):
+        record_rows(tracker, f"run-{run:02}", names(WALL_METRICS), losses(points, seed=run) * (1 + run / runs))
+    return {"runs": runs, "points": points, "seconds": time.perf_counter() - begun}
+
+
+def record_many(tracker: Tracker, metrics: int, points: int) -> dict[str, object]:
+    """Record one run of very many metrics."""
+    begun = time.perf_counter()
+    record_rows(
+        tracker, RUN, [LOSS, *(f"layer{nth // 100:03}/unit{nth % 100:02}" for nth in range(1, metrics))], losses(points)
+    )
+    return {"metrics": metrics, "points": points, "seconds": time.perf_counter() - begun}
+
+
+def record_rows(tracker: Tracker, run: str, keys: list[str], values: np.ndarray) -> None:
+    """Record a run whose metrics all have the same values."""
+    if tracker.each_is_a_request:
+        raise NotOfferedError("each point is a request of its own")
+    log = tracker.begin(run)
+    for value in values.tolist():
+        log(dict.fromkeys(keys, value))
+    tracker.finish()
+
+
 def measure_rate(tracker: Tracker, most: int) -> dict[str, object]:
     """Find how fast a run is recorded: longer and longer ones, until one takes some seconds."""
     points, took = 100, 0.0
@@ -327,18 +361,21 @@ def spiked(points: int) -> np.ndarray:
     return values
 
 
-def log_slowly(tracker: Tracker, port: int, journal: Path) -> dict[str, object]:
-    """Log the numbers 0, 1, 2 … about once a second until killed; a line of the journal is when each was logged."""
+def log_live(tracker: Tracker, port: int, journal: Path, load: str) -> dict[str, object]:
+    """Log the numbers 0, 1, 2 … at the rate of a load until killed; a line of the journal is when each was logged."""
+    metrics, rate = LIVE[load]
+    keys, due = names(metrics), time.monotonic()
     log = tracker.watched(RUN, port)
     draw = random.Random(1)
     with journal.open("w") as file:
-        for call in range(SLOW_CALLS):
+        for call in range(LIVE_CALLS[load]):
             began = time.time()
-            log({LOSS: float(call)})
+            log(dict.fromkeys(keys, float(call)))
             file.write(f"{began!r}\n")
             file.flush()
-            time.sleep(draw.uniform(0.7, 1.3))
-    return {"calls": SLOW_CALLS}
+            due = max(due + draw.uniform(0.7, 1.3) / rate, time.monotonic() - 1 / rate)
+            time.sleep(max(0.0, due - time.monotonic()))
+    return {"calls": LIVE_CALLS[load]}
 
 
 def folder_bytes(folder: Path) -> int:
@@ -405,6 +442,9 @@ MEASURES: Mapping[str, Callable[[Tracker, Sizes, argparse.Namespace], dict[str, 
     "crowd": lambda tracker, sizes, given: record_crowd(tracker, CROWD, given.points),
     "rate": lambda tracker, sizes, given: measure_rate(tracker, given.points),
     "deep": lambda tracker, sizes, given: record_deep(tracker, given.points),
-    "slowly": lambda tracker, sizes, given: log_slowly(tracker, given.port, given.journal),
+    "wall": lambda tracker, sizes, given: record_wall(tracker, CROWD, given.points),
+    "many": lambda tracker, sizes, given: record_many(tracker, MANY_METRICS, given.points),
+    "slowly": lambda tracker, sizes, given: log_live(tracker, given.port, given.journal, "slowly"),
+    "flood": lambda tracker, sizes, given: log_live(tracker, given.port, given.journal, "flood"),
 }
 """What a driver can be asked for; each answers with what it found."""

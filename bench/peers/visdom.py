@@ -19,6 +19,7 @@ class Visdom(Tracker):
     """Append to a line with each call: one request of HTTP a metric."""
 
     sizes = Sizes(calls=2000, ingest_one=1000, ingest_many=2000)
+    each_is_a_request = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

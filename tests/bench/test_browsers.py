@@ -93,7 +93,14 @@ def test_the_table_says_why_there_is_no_figure() -> None:
     deep = {"points": 1_000_000, "opened_ms": 1234.0, "spike": False}
     view = {"zooms": True, "kept_updated": True, "kept_reloaded": False}
     crowd = {"error": "not within 60 s"}
-    found = {"title": "Other", "steady": steady, "crowd": crowd, "deep": deep, "view": view}
+    found = {
+        "title": "Other",
+        "steady": steady,
+        "crowd": crowd,
+        "wall": {"opened_ms": 2000.0},
+        "deep": deep,
+        "view": view,
+    }
 
     row = browsers.table({"trackers": {"other": found}}).splitlines()[-1]
 
@@ -101,8 +108,11 @@ def test_the_table_says_why_there_is_no_figure() -> None:
     assert cells == [
         "Other",
         "41 ms, 55 ms",
+        "–",
         "not within 60 s",
         "not within 60 s",
+        "2.0 s",
+        "–",
         "1,000,000: 1.2 s",
         "lost",
         "yes",
