@@ -223,6 +223,22 @@ window.agnezFigure = window.agnezFigure || (function () {
     return closer && d3.zoomIdentity.translate(width / 2 - closer * (width / 2 - x), height / 2 - closer * (height / 2 - y)).scale(closer * k);
   }
 
+  // The same for whoever keeps it, and back: of each axes how close, how far moved (in shares of its size), and the
+  // limits that this is of. Null where all is shown, and of dates.
+  function numbersOf(figure, limits) {
+    const { axes } = setting(figure, limits);
+    if (!axes || !axes.every(({ limits }) => String(limits.xlim) === String(limits.xdomain) && String(limits.ylim) === String(limits.ydomain))) return null;
+    const rounded = (number) => Number(number.toPrecision(9)); // what is shown by these says the same again
+    return axes.map(({ moved: { k, x, y }, width, height, limits: { xlim, ylim } }) => [...[k, x / width, y / height].map(rounded), ...xlim, ...ylim]);
+  }
+
+  function settingOf(numbers) {
+    return numbers && numbers.map(([k, x, y, left, right, bottom, top]) => {
+      const [across, up] = [[left, right], [bottom, top]];
+      return { moved: { k, x, y }, width: 1, height: 1, limits: { xlim: across, ylim: up, xdomain: across, ydomain: up } };
+    });
+  }
+
   return function agnezFigure(id, plugins, lasting) {
     const div = document.getElementById(id);
     let source = document.getElementById(id + "-spec").textContent;
@@ -234,6 +250,7 @@ window.agnezFigure = window.agnezFigure || (function () {
     let held = false;
     let pressing = false;
     let waiting = null;
+    let telling = 0;
 
     function draw(wider, kept = figure && setting(figure, limits)) {
       const spec = JSON.parse(source);
@@ -256,6 +273,8 @@ window.agnezFigure = window.agnezFigure || (function () {
 
     // Limits that were held for the sake of a zoom are let go with it.
     function released(transform) {
+      clearTimeout(telling);
+      if (lasting) telling = setTimeout(() => parent.postMessage({ agnez: "zoom", axes: numbersOf(figure, limits) }, "*"), 100);
       if (!held || transform.k !== 1 || transform.x !== 0 || transform.y !== 0) return;
       held = false;
       setTimeout(() => anew(0), 60);
@@ -264,6 +283,12 @@ window.agnezFigure = window.agnezFigure || (function () {
     function anew() {
       size = "";
       draw(0);
+    }
+
+    // Show what was kept of an earlier drawing, of this document or of another.
+    function zoomTo(numbers) {
+      size = "";
+      draw(0, { axes: settingOf(numbers), pressed: setting(figure, limits).pressed });
     }
 
     // Show another figure in the place of this one. A hand that is at it is not disturbed.
@@ -279,7 +304,8 @@ window.agnezFigure = window.agnezFigure || (function () {
     }
 
     function press(event) {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest("input, select, textarea, [contenteditable]")) return; // of a user's plugin
       const wanted = figure.axes.map((ax) => byKey(event.key, ax));
       if (!wanted[0]) return;
       event.preventDefault();
@@ -304,7 +330,9 @@ window.agnezFigure = window.agnezFigure || (function () {
       }, true);
     }
     window.addEventListener("message", (event) => {
-      if (event.source === parent && event.data && event.data.agnez === "figure") take(event.data);
+      if (event.source !== parent || !event.data) return;
+      if (event.data.agnez === "figure") take(event.data);
+      if (event.data.agnez === "zoom") zoomTo(event.data.axes);
     });
     parent.postMessage({ agnez: "lasting" }, "*");
   };

@@ -191,11 +191,14 @@ def measured(subject: Subject, loads: list[str], scale: float) -> Found:
 def tried(measure: Callable[[], Found], name: str) -> Found:
     """Take a measure, or tell why it was given up."""
     from playwright.sync_api import Error
+    from playwright.sync_api import TimeoutError as Late
 
     try:
         return measure()
     except GivenUpError as error:
         return {name: {"error": str(error)}}
+    except Late:
+        return {name: {"error": f"not within {PATIENCE:.0f} s"}}
     except Error as error:
         return {name: {"error": f"the page failed: {error.message.splitlines()[0]}"[:120]}}
 
@@ -383,16 +386,16 @@ class Watched:
                 return since
 
     def drag(self) -> None:
-        """Choose a part in the middle of the chart."""
+        """Choose a part of the chart that lies behind its newest point: one that holds it may move on with it."""
         left, top, right, bottom = self.box()
 
         def at(across: float, down: float) -> tuple[float, float]:
             return left + across * (right - left), top + down * (bottom - top)
 
-        self.page.mouse.move(*at(0.4, 0.4))
+        self.page.mouse.move(*at(0.15, 0.4))
         self.page.mouse.down()
-        self.page.mouse.move(*at(0.6, 0.5), steps=5)
-        self.page.mouse.move(*at(0.7, 0.6), steps=5)
+        self.page.mouse.move(*at(0.3, 0.5), steps=5)
+        self.page.mouse.move(*at(0.4, 0.6), steps=5)
         self.page.mouse.up()
         self.page.mouse.move(2, 2)
         self.page.wait_for_timeout(1500)

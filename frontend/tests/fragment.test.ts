@@ -50,6 +50,7 @@ function outlook(seed: number): Outlook {
     charts: some(() => Object.fromEntries(Object.entries(chart()).filter(() => next() < 0.5)) as Partial<ChartSettings>),
     views: some(() => pick("live", "figure", "heat", "down-2")),
     sliders: some(number),
+    figures: some(() => [[1 + next(), number(), number(), ...interval(), ...interval()]]),
   };
 }
 

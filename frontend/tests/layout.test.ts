@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { blocks, freeSlots, packed, swapped, type Sized } from "../src/state/places";
 import { search } from "../src/state/search";
-import { grouped, PINNED, prefixOf, sections } from "../src/state/sections";
+import { PINNED, prefixOf, sections } from "../src/state/sections";
 
 interface Named extends Sized {
   readonly id: string;
@@ -83,24 +83,6 @@ describe("places of cells", () => {
       ["b", 1],
     ]);
     expect(swapped([item("a", 0)], "a", "gone")).toEqual([]);
-  });
-});
-
-describe("groups of sections", () => {
-  const of = (...sizes: number[]): ReturnType<typeof sections> =>
-    sizes.map((size, nth) => ({ key: `${nth}/`, title: "", cells: Array.from({ length: size }, (_, k) => ({ key: `${nth}/${k}`, prefix: `${nth}/` })) }));
-  const sizes = (groups: readonly (readonly { cells: readonly unknown[] }[])[]): number[][] =>
-    groups.map((group) => group.map((section) => section.cells.length));
-
-  test("hold some hundred cells each, and keep the order", () => {
-    expect(sizes(grouped(of(100, 100, 100, 100, 7), () => false))).toEqual([[100, 100, 100], [100, 7]]);
-    expect(sizes(grouped(of(5000, 3), () => false))).toEqual([[5000], [3]]);
-    expect(grouped([], () => false)).toEqual([]);
-  });
-
-  test("count what is folded as nothing, and hold no more than a dozen sections", () => {
-    expect(sizes(grouped(of(500, 3, 3), (key) => key === "0/"))).toEqual([[500, 3, 3]]);
-    expect(grouped(of(...Array<number>(30).fill(1)), () => true).map((group) => group.length)).toEqual([12, 12, 6]);
   });
 });
 

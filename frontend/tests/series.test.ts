@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SeriesStore } from "../src/state/series.svelte";
+import { grainOf, SeriesStore } from "../src/state/series.svelte";
 import type { PointsMessage } from "../src/wire";
 
 function part(metric: string, ...values: number[]): PointsMessage["series"][number] {
@@ -106,5 +106,43 @@ describe("the series of a run", () => {
     store.hold(message("c9", null, 0, 8));
     expect(held(store)).toEqual([0, 8]);
     expect(store.steps).toEqual([0, 8]);
+  });
+});
+
+describe("the grain of what was read", () => {
+  const even = (count: number): Float64Array => Float64Array.from({ length: count }, (_, nth) => 50 * nth);
+  const flat = (count: number, hole = false): Float64Array => Float64Array.from({ length: count }, (_, nth) => (hole && nth === 7 ? NaN : 1));
+
+  test("is what was asked for, where steps come evenly", () => {
+    expect(grainOf({ steps: even(2000), values: flat(2000) }, 2000)).toBe(2000);
+    expect(grainOf({ steps: even(2000), values: flat(2000) }, Infinity)).toBe(Infinity);
+    expect(grainOf({ steps: even(5), values: flat(5) }, 2000)).toBe(Infinity);
+  });
+
+  test("is less where there are holes, and where steps crowd", () => {
+    expect(grainOf({ steps: even(2000), values: flat(2000, true) }, 1500)).toBe(1000);
+    const crowded = Float64Array.from({ length: 2000 }, (_, nth) => (nth < 1900 ? nth : 1900 + 1000 * (nth - 1900)));
+    expect(grainOf({ steps: crowded, values: flat(2000) }, 2000)).toBe(1000);
+  });
+
+  test("stays while a series that was read thinned grows on, by four times as much as was read", () => {
+    const store = new SeriesStore("run", 64);
+    const of = (steps: Float64Array, after: string | null, cursor: string, decimated: boolean): PointsMessage => ({
+      ...message(cursor, after),
+      series: [{ ...part("loss", 0), steps, values: flat(steps.length), times: steps }],
+      decimated,
+    });
+    store.hold(of(even(400), null, "c1", true), [], 400);
+    for (let nth = 0; nth < 2000; nth++) store.take(of(Float64Array.of(50 * (400 + nth)), `c${nth + 1}`, `c${nth + 2}`, false));
+    expect(store.get("loss")?.grain).toBe(400);
+    expect(store.get("loss")?.length).toBeLessThanOrEqual(1600);
+  });
+
+  test("is that of what came, where it was too much for the server", () => {
+    const store = new SeriesStore("run");
+    store.hold({ ...message("c1", null), series: [part("loss", 0, 1, 2)], decimated: false });
+    const late = even(100).map((step) => step + 3);
+    store.take({ ...message("c2", "c1"), series: [{ ...part("loss", 0), steps: late, values: flat(100), times: late }], decimated: true });
+    expect(store.get("loss")?.grain).toBe(100);
   });
 });

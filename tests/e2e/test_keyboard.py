@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,8 @@ def test_a_note_is_written_at_the_cursor_or_at_the_newest_point(page: Page) -> N
     page.wait_for_function(
         "node => JSON.parse(node.dataset.frame ?? '{}').notes === 2", arg=chart(page).element_handle()
     )
+    press(page, "Home", "ArrowRight")
+    expect(cell(page).get_by_test_id("chart-said")).to_have_text(re.compile(r"step 1\. Note: diverges here$"))
 
 
 def test_the_table_and_the_full_screen_give_the_focus_back(page: Page) -> None:

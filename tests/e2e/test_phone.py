@@ -132,6 +132,21 @@ def test_a_cell_is_arranged_by_its_menu_and_resized_by_its_corner(phone: Page, s
     assert after["height"] > 1.9 * before["height"] and after["width"] == before["width"]
 
 
+def test_a_tap_marks_a_place_and_another_takes_the_mark_away(phone: Page, start: Start, port: int) -> None:
+    watch(phone, start, port)
+    chart = cell(phone, "Loss").get_by_test_id("chart")
+    expect(chart).to_have_attribute("data-points", "800")
+    finger, (x, y) = Finger(phone), middle(chart)
+    finger.swipe(x, y, 30)
+    phone.wait_for_timeout(400)
+    assert "pins" not in phone.evaluate("location.hash")
+    for marked in (True, False):
+        x, y = middle(chart)
+        phone.touchscreen.tap(x, y)
+        phone.wait_for_function("marked => location.hash.includes('pins') === marked", arg=marked)
+        phone.wait_for_timeout(300)  # no double tap
+
+
 def test_all_commands_are_within_reach_of_a_finger(phone: Page, start: Start, port: int) -> None:
     watch(phone, start, port)
     phone.get_by_test_id("open-palette").tap()

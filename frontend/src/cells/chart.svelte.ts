@@ -202,7 +202,8 @@ export class Chart {
   /** Ask for finer points of what is shown, where there are any; what is moving on with the head has them. */
   ask(width: number): void {
     if (this.#rides) return;
-    const fine = this.zoom === null && this.#grain >= 2 * width * devicePixelRatio; // two for each pixel: its extremes
+    // Two for each pixel are its extremes; what the page holds was chosen along the steps.
+    const fine = this.zoom === null && this.#wishX() === "step" && this.#grain >= 2 * width * devicePixelRatio;
     this.#want.ask(this.#coarse && !fine ? this.#wish(width, 4, false) : null);
   }
 

@@ -1,10 +1,12 @@
 /**
  * A sandboxed document in a cell that is changed without a flicker: drawn hidden, swapped, the old one removed.
  *
- * Figures of our own drawing stay in one document, which is handed the next figure and keeps what the user zoomed to.
+ * Figures of our own drawing stay in one document, which is handed the next figure and keeps what the user zoomed to; it
+ * tells of that, so that a document that comes in its place can be zoomed to the same.
  */
 
 import { documentAddress, frameAddress, readFigure } from "../network";
+import { alike, isFigureZoom, type FigureZoom } from "../state/outlook";
 import type { Theme } from "../state/theme.svelte";
 
 export interface Wish {
@@ -22,6 +24,8 @@ export interface FigureFrame {
   want(wish: Wish): Promise<void>;
   /** Recolour what is shown; nothing is loaded for that. */
   setTheme(theme: Theme): void;
+  /** Zoom a figure of our own drawing; null shows all of it. */
+  setZoom(zoom: FigureZoom | null): void;
   destroy(): void;
 }
 
@@ -38,14 +42,15 @@ const PATIENCE_MS = 2000;
 /** A load that brings nothing is given up after so long. */
 const GIVE_UP_MS = 15_000;
 
-/** Make the place for a document. `onheight` hears how high its content is, in pixels. */
-export function figureFrame(onheight: (height: number) => void): FigureFrame {
+/** Make the place for a document. `onheight` hears how high its content is, in pixels, `onzoom` what the user zoomed it to. */
+export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: FigureZoom | null) => void): FigureFrame {
   const node = document.createElement("div");
   node.className = "frames";
   let shown: Load | null = null;
   let load: Load | null = null;
   let next: Wish | null = null;
   let theme: Theme = "light";
+  let zoom: FigureZoom | null = null;
   let settle: (() => void)[] = [];
   /** What the shown document is drawing in its own place. */
   let renewal: Wish | null = null;
@@ -58,10 +63,14 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
     const from = [load, shown].find((each) => each !== null && each.frame.contentWindow === event.source);
     const said = read(event.data);
     if (!from || said === null) return;
-    if (said.agnez === "lasting") from.lasting = true;
+    if (said.agnez === "lasting") {
+      from.lasting = true;
+      if (zoom !== null) from.frame.contentWindow?.postMessage({ agnez: "zoom", axes: zoom }, "*");
+    }
     if (said.agnez === "ready" && from === load) swap(from);
     if (said.agnez === "drawn" && from === shown && said.version === renewal?.version) renewed(from, renewal);
     if (said.agnez === "size" && from === shown) onheight(said.height);
+    if (said.agnez === "zoom" && from === shown && !alike(said.axes, zoom)) onzoom((zoom = said.axes));
   }
 
   function begin(wish: Wish): void {
@@ -161,6 +170,11 @@ export function figureFrame(onheight: (height: number) => void): FigureFrame {
       theme = now;
       if (shown !== null) tell(shown.frame, now);
     },
+    setZoom(now) {
+      if (alike(now, zoom)) return;
+      zoom = now;
+      if (shown?.lasting === true) shown.frame.contentWindow?.postMessage({ agnez: "zoom", axes: now }, "*");
+    },
     destroy() {
       window.removeEventListener("message", hear);
       if (load !== null) clearTimeout(load.timer);
@@ -175,13 +189,14 @@ function tell(frame: HTMLIFrameElement, theme: Theme): void {
   frame.contentWindow?.postMessage({ agnez: "theme", theme }, "*");
 }
 
-type Said = { agnez: "ready" | "lasting" } | { agnez: "drawn"; version: string } | { agnez: "size"; height: number };
+type Said = { agnez: "zoom"; axes: FigureZoom | null } | { agnez: "ready" | "lasting" } | { agnez: "drawn"; version: string } | { agnez: "size"; height: number };
 
 /** Read what a document says; anything may speak from inside a hostile one. */
 function read(data: unknown): Said | null {
   if (typeof data !== "object" || data === null || !("agnez" in data)) return null;
   if (data.agnez === "ready" || data.agnez === "lasting") return { agnez: data.agnez };
   if (data.agnez === "drawn") return "version" in data && typeof data.version === "string" ? { agnez: "drawn", version: data.version } : null;
+  if (data.agnez === "zoom") return "axes" in data && (data.axes === null || isFigureZoom(data.axes)) ? { agnez: "zoom", axes: data.axes } : null;
   if (data.agnez !== "size" || !("height" in data) || typeof data.height !== "number") return null;
   return Number.isFinite(data.height) ? { agnez: "size", height: data.height } : null;
 }

@@ -8,7 +8,7 @@ import { canvasInk, clear, type Surface } from "./canvas";
 import { changedFrom, ROOM } from "./change";
 import type { Curves } from "./curves";
 import { tickCount, tickWriter, type ValueScale } from "./domain";
-import { rule, SIZE, type Ink, type Lettering, type Way } from "./ink";
+import { rule, SIZE, wrapped, type Ink, type Lettering, type Way } from "./ink";
 import { layOut } from "./layout";
 import { clamp, spoken, type Drawn, type Frame, type LineModel, type Stroke } from "./model";
 import { seriesColour, type Palette } from "./palette";
@@ -23,6 +23,11 @@ const MOST_CURSOR_DOTS = 12;
 /** Lines from which on one that is meant stands out before the others. */
 const CROWD = 4;
 const NOTE_LETTERS = 22;
+/** Pixels that the cursor is at a note in. */
+const NEAR_NOTE = 6;
+/** Of a note that is written whole: the room aside, and from one line to the next. */
+const PAD = 6;
+const LEAD = 14;
 /** How long the bands of a dense line are by its dashes, and how strong it is between them. */
 const BANDS = 1.4;
 const WEAK = 0.3;
@@ -169,6 +174,23 @@ function drawNotes(ink: Ink, { frame, strokes, model: { notes, palette } }: Draw
   });
 }
 
+/** What was noted about where a place is. */
+export function notedAt({ frame, strokes, model: { notes } }: Drawn, place: number): string {
+  const near = (step: number): boolean => Math.abs((pixelOf(step, frame, strokes) ?? Infinity) - frame.x(place)) <= NEAR_NOTE;
+  return notes.filter(({ step }) => near(step)).map(({ text }) => text).join(" · ");
+}
+
+/** Write what was noted at the cursor, all of it. */
+function drawNoted(ink: Ink, drawn: Drawn, { hover, palette }: LineModel): void {
+  const { left, top, width, x } = drawn.frame;
+  const lines = wrapped(notedAt(drawn, hover ?? 0), width - 2 * PAD, (text) => ink.measure(text));
+  if (lines.length === 0) return;
+  const wide = Math.max(...lines.map((line) => ink.measure(line))) + 2 * PAD;
+  const start = clamp(left + x(hover ?? 0) - wide / 2, left, left + width - wide);
+  ink.box(palette.panel, start, top - 2, wide, lines.length * LEAD + 6);
+  for (const [nth, line] of lines.entries()) ink.write(line, start + PAD, top + 5 + nth * LEAD, { colour: palette.ink });
+}
+
 /** Say that something lies outside of what is shown. */
 function drawOutside(ink: Ink, { frame, model: { palette, notes } }: Drawn): void {
   const { left, top, width, height, above, below } = frame;
@@ -305,7 +327,8 @@ export function drawSelection(ink: Ink, { left, top, width, height }: Frame, { x
 }
 
 /** Draw the cursor, with a dot on each line at its nearest point; the line that is meant stands before the others. */
-export function drawCursor(ink: Ink, { frame, strokes }: Drawn, model: LineModel): void {
+export function drawCursor(ink: Ink, drawn: Drawn, model: LineModel): void {
+  const { frame, strokes } = drawn;
   const { left, top, width, height } = frame;
   const near = model.near === null ? undefined : spoken(strokes, model.near);
   if (near !== undefined && model.lines.length > CROWD) drawMeant(ink, frame, near, model.palette);
@@ -318,6 +341,7 @@ export function drawCursor(ink: Ink, { frame, strokes }: Drawn, model: LineModel
   for (const stroke of near === undefined ? shown : [...shown.filter((each) => each !== near), near]) {
     drawCursorDot(ink, frame, stroke, model, stroke === near);
   }
+  drawNoted(ink, { ...drawn, model }, model);
 }
 
 function drawCursorDot(ink: Ink, frame: Frame, { line, track }: Stroke, { hover, palette }: LineModel, meant: boolean): void {

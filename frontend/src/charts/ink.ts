@@ -53,3 +53,14 @@ export function rule(ink: Ink, pen: Pen, x0: number, y0: number, x1: number, y1:
     way.lineTo(x1, y1);
   });
 }
+
+/** Part a text into lines that are no wider than there is room for, where its words allow it. */
+export function wrapped(text: string, room: number, measure: (text: string) => number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const longer = `${lines[lines.length - 1] ?? ""} ${word}`;
+    if (lines.length > 0 && measure(longer) <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -19,8 +19,8 @@ const PORTION = 10;
 const FEWEST_RUNS = 5;
 /** How much larger the later portions become: with each one all is drawn again. */
 const GROWTH = 4;
-/** Points that are held of a series of a run that is laid over. */
-const BOUND_BESIDE = POINTS[1];
+/** Points that are held of a series of a run that is laid over, or four times as many as were read of it. */
+const BOUND_BESIDE = 4096;
 /** Runs that were shown and are kept, for the way back. */
 const KEPT_RUNS = 6;
 /** Series of a run that may be held beyond those that are needed. */

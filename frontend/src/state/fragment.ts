@@ -5,7 +5,7 @@
  * it cannot read counts as not said.
  */
 
-import { alike, DEFAULTS, type CellLook, type ChartSettings, type Interval, type Outlook, type Smoothing, type Zoom } from "./outlook";
+import { alike, DEFAULTS, isFigureZoom, type CellLook, type ChartSettings, type FigureZoom, type Interval, type Outlook, type Smoothing, type Zoom } from "./outlook";
 
 const VERSION = "1";
 const SMOOTHINGS: readonly string[] = ["ema", "time", "gauss", "median"];
@@ -42,7 +42,7 @@ const CHART: Codes<ChartSettings> = {
   },
 };
 
-const PAGE: Codes<Omit<Outlook, "charts" | "views" | "sliders">> = {
+const PAGE: Codes<Omit<Outlook, "charts" | "views" | "sliders" | "figures">> = {
   ...CHART,
   linked: flag("linked"),
   overlays: list("over"),
@@ -63,6 +63,7 @@ export function writeFragment(outlook: Outlook, unknown: readonly string[] = [])
     ...Object.entries(outlook.charts).map(([key, own]) => `chart:${escaped(key)}=${written(CHART, own, {}).join(";").replaceAll("=", "~")}`),
     ...Object.entries(outlook.views).map(([key, view]) => `view:${escaped(key)}=${view}`),
     ...Object.entries(outlook.sliders).map(([key, at]) => `slide:${escaped(key)}=${String(at)}`),
+    ...Object.entries(outlook.figures).map(([key, axes]) => `fig:${escaped(key)}=${axes.map((each) => each.map(String).join("~")).join(";")}`),
     ...unknown,
   ];
   return parts.length === 0 ? "" : `#v=${VERSION}&${parts.join("&")}`;
@@ -72,7 +73,7 @@ export function writeFragment(outlook: Outlook, unknown: readonly string[] = [])
 export function readFragment(fragment: string): Reading {
   const set: Record<string, unknown> = {};
   const unknown: string[] = [];
-  const [charts, views, sliders]: Record<string, unknown>[] = [{}, {}, {}];
+  const [charts, views, sliders, figures]: Record<string, unknown>[] = [{}, {}, {}, {}];
   for (const part of fragment.replace(/^#/, "").split("&")) {
     const [word = "", text = ""] = halves(part, "=");
     const [kind, key] = halves(word, ":").map(unescaped);
@@ -80,9 +81,10 @@ export function readFragment(fragment: string): Reading {
     if (kind === "chart" && key) enter(charts, key, readChart(text));
     else if (kind === "view" && key) enter(views, key, look(text));
     else if (kind === "slide" && key) enter(sliders, key, finite(text));
+    else if (kind === "fig" && key) enter(figures, key, figure(text));
     else if (!take(PAGE, set, word, text)) unknown.push(part);
   }
-  const records = Object.entries({ charts, views, sliders }).filter(([, record]) => Object.keys(record ?? {}).length > 0);
+  const records = Object.entries({ charts, views, sliders, figures }).filter(([, record]) => Object.keys(record ?? {}).length > 0);
   return { set: { ...set, ...Object.fromEntries(records) } as Partial<Outlook>, unknown };
 }
 
@@ -137,6 +139,12 @@ function interval(text: string): Interval | null | undefined {
   if (text === "") return null;
   const [low, high] = text.split("~").map(finite);
   return low !== undefined && high !== undefined && low < high ? [low, high] : undefined;
+}
+
+/** What a figure is zoomed to: seven numbers of each of its axes. */
+function figure(text: string): FigureZoom | undefined {
+  const axes = text.split(";").map((each) => each.split("~").flatMap((number) => finite(number) ?? []));
+  return isFigureZoom(axes) ? axes : undefined;
 }
 
 /** A range, and behind it where the head of a live run stood in it. */

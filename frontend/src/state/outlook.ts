@@ -11,6 +11,11 @@ export type SmoothingKind = "none" | "ema" | "time" | "gauss" | "median";
 export type ScaleKind = "linear" | "log";
 /** How a cell is shown, where the user chose: live or as a figure; a histogram as a map; a table by one of its columns. */
 export type CellLook = CellView | "heat" | `${"up" | "down"}-${number}`;
+/**
+ * What a figure is zoomed to: of each of its axes how close, how far moved (in shares of its width and its height), and the
+ * limits of x and of y that this is of.
+ */
+export type FigureZoom = readonly (readonly number[])[];
 export type ThemeChoice = "system" | "light" | "dark";
 
 /** How curves are smoothed; `amount` from 0 (not at all) to 1. */
@@ -64,6 +69,8 @@ export interface Outlook extends ChartSettings {
   readonly views: Readonly<Record<string, CellLook>>;
   /** Where the sliders of cells stand (the step that is shown); a cell whose slider follows the newest has none. */
   readonly sliders: Readonly<Record<string, number>>;
+  /** What figures are zoomed to, where that is not all. */
+  readonly figures: Readonly<Record<string, FigureZoom>>;
 }
 
 export const DEFAULTS: Outlook = {
@@ -89,10 +96,19 @@ export const DEFAULTS: Outlook = {
   charts: {},
   views: {},
   sliders: {},
+  figures: {},
 };
 
+const MOST_AXES = 64;
+
+/** Tell whether something is what a figure can be zoomed to. */
+export function isFigureZoom(axes: unknown): axes is FigureZoom {
+  const one = (each: unknown): boolean => Array.isArray(each) && each.length === 7 && each.every(Number.isFinite) && each[0] > 0;
+  return Array.isArray(axes) && axes.length > 0 && axes.length <= MOST_AXES && axes.every(one);
+}
+
 /** What is said of one run, and means nothing to another. */
-const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders"] as const satisfies readonly (keyof Outlook)[];
+const OF_A_RUN = ["zoom", "y", "pins", "open", "scroll", "sliders", "figures"] as const satisfies readonly (keyof Outlook)[];
 const PLACES = ["zoom", "y", "pins"] as const satisfies readonly (keyof ChartSettings)[];
 
 /** What is said of the run that is shown: ranges and pins, of single charts too, and where the user was in it. */

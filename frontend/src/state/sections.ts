@@ -23,25 +23,6 @@ const FEWEST = 3;
 /** More sections than anybody folds: names that differ in their beginnings are no sections. */
 const MOST = 400;
 
-/** So many cells to be seen, or sections, are passed over as one while they are far away. */
-const CELLS_TOGETHER = 240;
-const SECTIONS_TOGETHER = 12;
-
-/** Sections in groups, in their order: none has so many cells to be seen, but for the last section of it, nor sections. */
-export function grouped<T extends Member>(all: readonly Section<T>[], isFolded: (key: string) => boolean): Section<T>[][] {
-  const groups: Section<T>[][] = [];
-  let room = 0;
-  for (const section of all) {
-    const last = groups[groups.length - 1];
-    if (last === undefined || room <= 0 || last.length === SECTIONS_TOGETHER) {
-      groups.push([section]);
-      room = CELLS_TOGETHER;
-    } else last.push(section);
-    room -= isFolded(section.key) ? 0 : section.cells.length;
-  }
-  return groups;
-}
-
 /** What the names of a cell's metrics begin with: their common folder, when it was measured aside; "" where there is none. */
 export function prefixOf(metrics: readonly string[]): string {
   const parts = metrics.map(split);

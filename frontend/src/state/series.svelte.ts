@@ -2,14 +2,14 @@
 /* eslint-disable svelte/prefer-svelte-reactivity -- what is shown is in `#columns` and `#version` */
 
 import { SvelteMap } from "svelte/reactivity";
-import type { PointsMessage } from "../wire";
-import { Columns, NO_POINTS, type Points } from "./columns";
+import type { PointsMessage, SeriesPart } from "../wire";
+import { BOUND, Columns, NO_POINTS, type Points } from "./columns";
 
 /** What became of a message: `gap` where what should have come before it is missing. */
 export type Taken = "taken" | "passed" | "gap";
 
-/** In so many points, about, the server shows what came while the page was away, where that is too much. */
-const LIVE_GRAIN = 2000;
+/** The server leaves nothing out of series of fewer points. */
+const FEWEST = 10;
 
 /** Metrics that are held up to one cursor. */
 export interface Mark {
@@ -23,7 +23,7 @@ export class SeriesStore {
   readonly #cursors = new Map<string, string>();
   /** Metrics of which something came that fits, since the page asked last: before that it may have been on its way. */
   readonly #inStep = new Set<string>();
-  readonly #bound: number | undefined;
+  readonly #bound: number;
   #first = Infinity;
   #last = -Infinity;
   #version = $state(0);
@@ -31,7 +31,7 @@ export class SeriesStore {
   /** `bound` is how many points of a series are held at most. */
   constructor(
     readonly run: string | null,
-    bound?: number,
+    bound = BOUND,
   ) {
     this.#bound = bound;
   }
@@ -95,8 +95,7 @@ export class SeriesStore {
       this.#cursors.set(metric, message.cursor);
       this.#inStep.delete(metric);
     }
-    const grain = message.decimated ? most : Infinity;
-    for (const part of message.series) this.#append(part, grain);
+    for (const part of message.series) this.#append(part, message.decimated ? most : Infinity);
     this.#version++;
   }
 
@@ -122,7 +121,7 @@ export class SeriesStore {
       if (this.#cursors.get(part.metric) === message.after) {
         this.#cursors.set(part.metric, message.cursor);
         this.#inStep.add(part.metric);
-        this.#append(part, message.decimated ? LIVE_GRAIN : Infinity);
+        this.#append(part, message.decimated ? part.steps.length : Infinity);
         grew ||= part.steps.length > 0;
         if (became === "passed") became = "taken";
       } else if (this.#inStep.has(part.metric)) became = "gap";
@@ -131,14 +130,31 @@ export class SeriesStore {
     return became;
   }
 
-  #append(part: PointsMessage["series"][number], grain: number): void {
+  /** Append points, of which there were left so many where some were left out. */
+  #append(part: SeriesPart, most: number): void {
     if (part.steps.length === 0) return;
     let columns = this.#columns.get(part.metric);
-    if (columns === undefined) this.#columns.set(part.metric, (columns = new Columns(this.#bound)));
-    columns.append(part, grain);
+    if (columns === undefined) {
+      // What is thinned as it grows on stays as fine as it was read.
+      const bound = most < Infinity ? Math.max(this.#bound, Math.min(4 * most, BOUND)) : this.#bound;
+      this.#columns.set(part.metric, (columns = new Columns(bound)));
+    }
+    columns.append(part, grainOf(part, most));
     for (const step of part.steps) {
       if (step < this.#first) this.#first = step;
       if (step > this.#last) this.#last = step;
     }
   }
+}
+
+/**
+ * In how many points, evenly over the axis, a series is shown that the server left `most` of: a third of its stretches are
+ * less where it has holes to mark, too, and half of them where steps come unevenly, for these go by the number of points.
+ */
+export function grainOf({ steps, values }: Pick<SeriesPart, "steps" | "values">, most: number): number {
+  if (most === Infinity || steps.length < FEWEST) return Infinity;
+  const holes = values.some((value) => !Number.isFinite(value)) ? 2 / 3 : 1;
+  const stretch = (2 * ((steps[steps.length - 1] ?? 0) - (steps[0] ?? 0))) / (most * holes);
+  const uneven = steps.some((step, nth) => nth > 0 && step - (steps[nth - 1] ?? step) > 2 * stretch + 2);
+  return most * holes * (uneven ? 1 / 2 : 1);
 }

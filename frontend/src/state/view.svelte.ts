@@ -21,6 +21,7 @@ import {
   type AxisKind,
   type CellLook,
   type ChartSettings,
+  type FigureZoom,
   type Outlook,
   type ScaleKind,
   type Smoothing,
@@ -88,6 +89,7 @@ export class View {
   readonly #theme = $derived(this.#now.theme);
   readonly #views = $derived(this.#now.views);
   readonly #sliders = $derived(this.#now.sliders);
+  readonly #figures = $derived(this.#now.figures);
 
   /** Whether a range selected in one chart applies to all. */
   get linked(): boolean {
@@ -212,6 +214,15 @@ export class View {
 
   setSlider(cell: string, at: number | null): void {
     this.set({ sliders: entered(this.#now.sliders, this.keyOf(cell), at) }, `slide ${cell}`);
+  }
+
+  /** What the figure of a cell is zoomed to; null for all of it. */
+  figure(cell: string): FigureZoom | null {
+    return entry(this.#figures, this.keyOf(cell)) ?? null;
+  }
+
+  setFigure(cell: string, zoom: FigureZoom | null): void {
+    this.set({ figures: entered(this.#now.figures, this.keyOf(cell), zoom) }, `figure ${cell}`);
   }
 
   /** Set some of the view; `kind` names what is one step where it comes in a burst. */
