@@ -215,6 +215,11 @@ window.agnezFigure = window.agnezFigure || (function () {
   const ALONG = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const CLOSER = { "+": 1.25, "=": 1.25, "-": 0.8 };
 
+  // Whether a key is for something else: what a user's plugin brought may have fields of its own.
+  function isTaken(event) {
+    return event.defaultPrevented || event.target.closest("input, select, textarea, [contenteditable]") !== null;
+  }
+
   // What a key shows of an axes: arrows go along by a tenth, + and - come closer and go back, 0 shows all.
   function byKey(key, { lastTransform: { k, x, y }, width, height }) {
     if (key === "0" || key === "Home") return d3.zoomIdentity;
@@ -223,11 +228,21 @@ window.agnezFigure = window.agnezFigure || (function () {
     return closer && d3.zoomIdentity.translate(width / 2 - closer * (width / 2 - x), height / 2 - closer * (height / 2 - y)).scale(closer * k);
   }
 
+  // Whether limits are numbers alone; those of dates are not.
+  function isPlain({ xlim, ylim, xdomain, ydomain }) {
+    return String(xlim) === String(xdomain) && String(ylim) === String(ydomain);
+  }
+
+  // Whether what axes were zoomed to can be that of others.
+  function suits(kept, axes) {
+    return kept.length === axes.length && kept.every(({ limits }, i) => isPlain(limits) === isPlain(axes[i]));
+  }
+
   // The same for whoever keeps it, and back: of each axes how close, how far moved (in shares of its size), and the
   // limits that this is of. Null where all is shown, and of dates.
   function numbersOf(figure, limits) {
     const { axes } = setting(figure, limits);
-    if (!axes || !axes.every(({ limits }) => String(limits.xlim) === String(limits.xdomain) && String(limits.ylim) === String(limits.ydomain))) return null;
+    if (!axes || !axes.every(({ limits }) => isPlain(limits))) return null;
     const rounded = (number) => Number(number.toPrecision(9)); // what is shown by these says the same again
     return axes.map(({ moved: { k, x, y }, width, height, limits: { xlim, ylim } }) => [...[k, x / width, y / height].map(rounded), ...xlim, ...ylim]);
   }
@@ -243,7 +258,7 @@ window.agnezFigure = window.agnezFigure || (function () {
     const div = document.getElementById(id);
     let source = document.getElementById(id + "-spec").textContent;
     let own = div.classList.contains("agnez-own");
-    let size = "";
+    let size = null; // that was drawn for: a user's own figure has none, and "" stands for that
     let rules = [];
     let figure = null;
     let limits = [];
@@ -258,7 +273,7 @@ window.agnezFigure = window.agnezFigure || (function () {
       if (rules.length && size === String(fit)) return;
       size = String(fit);
       rules.forEach((rule) => rule.remove());
-      const zoomed = kept && kept.axes && kept.axes.length === spec.axes.length ? kept.axes : null;
+      const zoomed = kept && kept.axes && suits(kept.axes, spec.axes) ? kept.axes : null;
       hold(spec, zoomed);
       held = Boolean(zoomed);
       limits = limitsOf(spec);
@@ -273,21 +288,25 @@ window.agnezFigure = window.agnezFigure || (function () {
 
     // Limits that were held for the sake of a zoom are let go with it.
     function released(transform) {
-      clearTimeout(telling);
-      if (lasting) telling = setTimeout(() => parent.postMessage({ agnez: "zoom", axes: numbersOf(figure, limits) }, "*"), 100);
+      if (lasting && !telling) telling = setTimeout(tell, 100);
       if (!held || transform.k !== 1 || transform.x !== 0 || transform.y !== 0) return;
       held = false;
       setTimeout(() => anew(0), 60);
     }
 
+    function tell() {
+      telling = 0;
+      parent.postMessage({ agnez: "zoom", axes: numbersOf(figure, limits) }, "*");
+    }
+
     function anew() {
-      size = "";
+      size = null;
       draw(0);
     }
 
     // Show what was kept of an earlier drawing, of this document or of another.
     function zoomTo(numbers) {
-      size = "";
+      size = null;
       draw(0, { axes: settingOf(numbers), pressed: setting(figure, limits).pressed });
     }
 
@@ -304,8 +323,7 @@ window.agnezFigure = window.agnezFigure || (function () {
     }
 
     function press(event) {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target.closest("input, select, textarea, [contenteditable]")) return; // of a user's plugin
+      if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
       const wanted = figure.axes.map((ax) => byKey(event.key, ax));
       if (!wanted[0]) return;
       event.preventDefault();
@@ -320,6 +338,12 @@ window.agnezFigure = window.agnezFigure || (function () {
     div.addEventListener("keydown", press);
     window.addEventListener("resize", () => requestAnimationFrame(() => own && draw(0)));
     if (!lasting) return;
+    // The page takes back what was zoomed here, and hears no keys that are pressed here.
+    window.addEventListener("keydown", (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || isTaken(event)) return;
+      event.preventDefault();
+      parent.postMessage({ agnez: event.shiftKey ? "redo" : "undo" }, "*");
+    });
     window.addEventListener("pointerdown", () => { pressing = true; }, true);
     for (const name of ["pointerup", "pointercancel", "blur"]) {
       window.addEventListener(name, () => {

@@ -49,6 +49,15 @@ def theirs(title: str = EVIL) -> Figure:
     return figure
 
 
+def plain(last: int) -> FrozenFigure:
+    """Return a user's figure that brings nothing but matplotlib's own."""
+    figure = Figure()
+    ax = figure.add_subplot()
+    ax.plot(range(last + 1))
+    ax.set_title(f"plain {last}")
+    return FrozenFigure(freeze(figure))
+
+
 class Handler(BaseHTTPRequestHandler):
     """Serve frames, the page around them, and mpld3's scripts."""
 
@@ -88,6 +97,7 @@ def address() -> Iterator[str]:
         "ours": render_job(loss()),
         "theirs": render_job(FrozenFigure(freeze(theirs()))),
         "fig_to_html": localise(mpld3.fig_to_html(theirs("a title"))),
+        "plain": render_job(plain(3)),
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, name="frames")
@@ -222,7 +232,7 @@ def zoomed(page: Page, address: str) -> Frame:
     return frame
 
 
-def hand_over(page: Page, job: Curves, version: str) -> None:
+def hand_over(page: Page, job: Curves | FrozenFigure, version: str) -> None:
     """Hand a figure to the frame as the page does, and wait until it is drawn."""
     page.evaluate(
         """([figure, version]) => new Promise((done) => {
@@ -256,6 +266,21 @@ def test_a_figure_that_nobody_zoomed_shows_all_of_the_next(page: Page, address: 
     hand_over(page, loss(30), "30")
     assert frame.evaluate(_WINDOW)[1] >= 30
     assert frame.locator("svg.mpld3-figure").count() == 1
+
+
+def test_a_figure_of_the_users_is_replaced_in_its_place_and_zoomed_to_what_was_kept(page: Page, address: str) -> None:
+    frame = opened(page, f"{address}/page/plain?light")
+    hand_over(page, plain(7), "7")
+    assert frame.locator("svg.mpld3-figure").text_content().count("plain 7") == 1  # type: ignore[union-attr]
+    assert frame.evaluate(_WINDOW)[1] > 7
+    page.evaluate(
+        """() => document.querySelector("iframe").contentWindow.postMessage(
+            { agnez: "zoom", axes: [[2, -0.5, 0, 0, 8, 0, 8]] }, "*")"""
+    )
+    frame.wait_for_function("mpld3.figures.at(-1).axes[0].lastTransform.k === 2")
+    assert frame.evaluate(_WINDOW)[:2] == pytest.approx([2, 6])
+    hand_over(page, plain(9), "9")
+    assert frame.evaluate(_WINDOW)[:2] == pytest.approx([2, 6])
 
 
 def test_a_hand_at_the_figure_is_not_disturbed(page: Page, address: str) -> None:

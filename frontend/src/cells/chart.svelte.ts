@@ -357,9 +357,9 @@ export class Chart {
   }
 
   /** Mark a place for all charts that have this axis, or take away the mark that is about there. */
-  pin(at: number): void {
+  pin(at: number, reach = 0): void {
     const [low = 0, high = 1] = this.drawn?.frame.x.domain() ?? [];
-    const left = this.#pins.filter((each) => Math.abs(each - at) > (high - low) / 100);
+    const left = this.#pins.filter((each) => Math.abs(each - at) > Math.max(reach, (high - low) / 100));
     const pins = left.length < this.#pins.length ? left : [...this.#pins, at].sort((a, b) => a - b);
     if (this.shared) this.#page.view.set({ pins });
     else this.#page.view.setChart(this.#id, { pins }, true);

@@ -42,8 +42,18 @@ const PATIENCE_MS = 2000;
 /** A load that brings nothing is given up after so long. */
 const GIVE_UP_MS = 15_000;
 
-/** Make the place for a document. `onheight` hears how high its content is, in pixels, `onzoom` what the user zoomed it to. */
-export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: FigureZoom | null) => void): FigureFrame {
+/** What is heard of a document. */
+export interface Heard {
+  /** How high its content is, in pixels. */
+  height(height: number): void;
+  /** What the user zoomed its figure to. */
+  zoom(zoom: FigureZoom | null): void;
+  /** The user takes something back, or does it again. */
+  step(which: "undo" | "redo"): void;
+}
+
+/** Make the place for a document. */
+export function figureFrame(heard: Heard): FigureFrame {
   const node = document.createElement("div");
   node.className = "frames";
   let shown: Load | null = null;
@@ -65,12 +75,18 @@ export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: F
     if (!from || said === null) return;
     if (said.agnez === "lasting") {
       from.lasting = true;
-      if (zoom !== null) from.frame.contentWindow?.postMessage({ agnez: "zoom", axes: zoom }, "*");
+      if (zoom !== null) sendZoom(from);
     }
     if (said.agnez === "ready" && from === load) swap(from);
     if (said.agnez === "drawn" && from === shown && said.version === renewal?.version) renewed(from, renewal);
-    if (said.agnez === "size" && from === shown) onheight(said.height);
-    if (said.agnez === "zoom" && from === shown && !alike(said.axes, zoom)) onzoom((zoom = said.axes));
+    if (said.agnez === "size" && from === shown) heard.height(said.height);
+    if (from !== shown || !isAtHand(from)) return;
+    if (said.agnez === "zoom" && !alike(said.axes, zoom)) heard.zoom((zoom = said.axes));
+    if (said.agnez === "undo" || said.agnez === "redo") heard.step(said.agnez);
+  }
+
+  function sendZoom(to: Load): void {
+    if (to.lasting && to.wish.src === null) to.frame.contentWindow?.postMessage({ agnez: "zoom", axes: zoom }, "*");
   }
 
   function begin(wish: Wish): void {
@@ -127,6 +143,7 @@ export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: F
     shown?.frame.remove();
     shown = ready;
     tell(ready.frame, theme);
+    if (zoom !== null) sendZoom(ready); // it may have changed since the document was there
     done(ready);
   }
 
@@ -173,7 +190,7 @@ export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: F
     setZoom(now) {
       if (alike(now, zoom)) return;
       zoom = now;
-      if (shown?.lasting === true) shown.frame.contentWindow?.postMessage({ agnez: "zoom", axes: now }, "*");
+      if (shown !== null) sendZoom(shown);
     },
     destroy() {
       window.removeEventListener("message", hear);
@@ -184,17 +201,22 @@ export function figureFrame(onheight: (height: number) => void, onzoom: (zoom: F
   };
 }
 
+/** Whether the user is at a figure of our own drawing: no other document has a say in what the page shows. */
+function isAtHand({ lasting, wish, frame }: Load): boolean {
+  return lasting && wish.src === null && (document.activeElement === frame || frame.matches(":hover"));
+}
+
 function tell(frame: HTMLIFrameElement, theme: Theme): void {
   // The document's origin is opaque, so that no narrower target can be named; a theme is no secret.
   frame.contentWindow?.postMessage({ agnez: "theme", theme }, "*");
 }
 
-type Said = { agnez: "zoom"; axes: FigureZoom | null } | { agnez: "ready" | "lasting" } | { agnez: "drawn"; version: string } | { agnez: "size"; height: number };
+type Said = { agnez: "zoom"; axes: FigureZoom | null } | { agnez: "ready" | "lasting" | "undo" | "redo" } | { agnez: "drawn"; version: string } | { agnez: "size"; height: number };
 
 /** Read what a document says; anything may speak from inside a hostile one. */
 function read(data: unknown): Said | null {
   if (typeof data !== "object" || data === null || !("agnez" in data)) return null;
-  if (data.agnez === "ready" || data.agnez === "lasting") return { agnez: data.agnez };
+  if (data.agnez === "ready" || data.agnez === "lasting" || data.agnez === "undo" || data.agnez === "redo") return { agnez: data.agnez };
   if (data.agnez === "drawn") return "version" in data && typeof data.version === "string" ? { agnez: "drawn", version: data.version } : null;
   if (data.agnez === "zoom") return "axes" in data && (data.axes === null || isFigureZoom(data.axes)) ? { agnez: "zoom", axes: data.axes } : null;
   if (data.agnez !== "size" || !("height" in data) || typeof data.height !== "number") return null;

@@ -182,11 +182,13 @@ export function notedAt({ frame, strokes, model: { notes } }: Drawn, place: numb
 
 /** Write what was noted at the cursor, all of it. */
 function drawNoted(ink: Ink, drawn: Drawn, { hover, palette }: LineModel): void {
-  const { left, top, width, x } = drawn.frame;
-  const lines = wrapped(notedAt(drawn, hover ?? 0), width - 2 * PAD, (text) => ink.measure(text));
+  const { left, top, width, height, x } = drawn.frame;
+  const all = wrapped(notedAt(drawn, hover ?? 0), width - 2 * PAD, (text) => ink.measure(text));
+  const room = Math.max(1, Math.floor(height / LEAD));
+  const lines = all.length > room ? [...all.slice(0, room - 1), "…"] : all;
   if (lines.length === 0) return;
   const wide = Math.max(...lines.map((line) => ink.measure(line))) + 2 * PAD;
-  const start = clamp(left + x(hover ?? 0) - wide / 2, left, left + width - wide);
+  const start = Math.max(left, Math.min(left + x(hover ?? 0) - wide / 2, left + width - wide));
   ink.box(palette.panel, start, top - 2, wide, lines.length * LEAD + 6);
   for (const [nth, line] of lines.entries()) ink.write(line, start + PAD, top + 5 + nth * LEAD, { colour: palette.ink });
 }

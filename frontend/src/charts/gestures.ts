@@ -14,8 +14,8 @@ const STRAIGHT = 24;
 const NEAR = 36;
 /** Milliseconds within which a second click makes a double one. */
 const DOUBLE_MS = 240;
-/** A finger that moves no further, in pixels, rests. */
-const STILL = 8;
+/** Pixels within which a finger means a mark. */
+const FINGER = 16;
 const ZOOM_STEP = 1.4;
 
 /** A part of the axes; what is undefined stays as it is, null is all there is. */
@@ -28,8 +28,8 @@ export interface Range {
 export interface LineEvents {
   hover(x: number | null, near: string | null): void;
   zoom(range: Range): void;
-  /** Mark a place, or take its mark away. */
-  pin(x: number): void;
+  /** Mark a place, or take away the mark that is there, or within `reach` of it. */
+  pin(x: number, reach?: number): void;
   /** Say of a point of a line where it is. */
   say(stroke: Stroke, place: number, value: number): void;
   /** A key that means something to what is around the chart: `n`ote, `f`ull screen, `t`able. */
@@ -130,6 +130,15 @@ function pointer(node: HTMLElement, events: LineEvents, inner: Inner): void {
   node.addEventListener("pointerleave", () => {
     if (grip === null) events.hover(null, null);
   });
+  // A finger that stops a page from scrolling, or rests to read the cursor, makes no click.
+  node.addEventListener("click", (event) => {
+    const drawn = inner.drawn();
+    clearTimeout(clicked);
+    if (drawn === null || !(event instanceof PointerEvent) || event.pointerType !== "touch" || event.detail > 1) return;
+    const { left, width, x } = drawn.frame;
+    const at = clamp(event.clientX - node.getBoundingClientRect().left - left, 0, width);
+    clicked = setTimeout(() => events.pin(x.invert(at), x.invert(FINGER) - x.invert(0)), DOUBLE_MS);
+  });
   node.addEventListener("dblclick", () => {
     clearTimeout(clicked);
     events.zoom({ x: null, y: null });
@@ -166,12 +175,9 @@ function nearestLine({ frame, strokes }: Drawn, { x, y }: { x: number; y: number
   return found;
 }
 
-/** Two fingers zoom as they part, and move what is zoomed along; one moves the cursor, or scrolls the page; a tap marks a place. */
+/** Two fingers zoom as they part, and move what is zoomed along; one moves the cursor, or scrolls the page. */
 function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
   const fingers = new Map<number, number>();
-  /** Where one finger came down, until it moves; and what becomes of it if it was no double tap. */
-  let tap: { readonly x: number; readonly y: number } | null = null;
-  let tapped: ReturnType<typeof setTimeout> | undefined;
   let began: { readonly domain: Interval; readonly apart: number; readonly at: number } | null = null;
 
   const apart = (): number => {
@@ -186,39 +192,24 @@ function pinch(node: HTMLElement, events: LineEvents, inner: Inner): void {
   const leave = (event: PointerEvent): void => {
     fingers.delete(event.pointerId);
     began = null;
-    if (event.type === "pointercancel") tap = null;
   };
 
   node.addEventListener("pointerdown", (event) => {
     const frame = inner.drawn()?.frame;
     if (event.pointerType !== "touch" || frame === undefined) return;
     fingers.set(event.pointerId, event.clientX);
-    tap = fingers.size === 1 && tapped === undefined ? { x: event.clientX, y: event.clientY } : null;
-    clearTimeout(tapped);
-    tapped = undefined;
     if (fingers.size !== 2) return;
     began = { domain: frame.x.domain() as [number, number], apart: apart(), at: frame.x.invert(middle(frame) * frame.width) };
   });
   node.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, event.clientX);
-    if (tap !== null && Math.hypot(event.clientX - tap.x, event.clientY - tap.y) > STILL) tap = null;
     const drawn = inner.drawn();
     if (began === null || drawn === null) return;
     const all = drawn.model.axis.domain;
     const wide = ((began.domain[1] - began.domain[0]) * began.apart) / apart();
     const low = began.at - wide * middle(drawn.frame);
     events.zoom({ x: wider(within([low, low + wide], all), all) });
-  });
-  node.addEventListener("pointerup", ({ pointerType }) => {
-    const drawn = inner.drawn();
-    if (pointerType !== "touch" || tap === null || drawn === null) return;
-    const { left, width } = drawn.frame;
-    const at = drawn.frame.x.invert(clamp(tap.x - node.getBoundingClientRect().left - left, 0, width));
-    tapped = setTimeout(() => {
-      tapped = undefined;
-      events.pin(at);
-    }, DOUBLE_MS);
   });
   for (const end of ["pointerup", "pointercancel", "pointerleave"] as const) node.addEventListener(end, leave);
 }

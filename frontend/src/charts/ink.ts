@@ -54,13 +54,24 @@ export function rule(ink: Ink, pen: Pen, x0: number, y0: number, x1: number, y1:
   });
 }
 
-/** Part a text into lines that are no wider than there is room for, where its words allow it. */
+/** Part a text into lines that are no wider than there is room for; a word that is wider is parted, too. */
 export function wrapped(text: string, room: number, measure: (text: string) => number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/).filter(Boolean)) {
     const longer = `${lines[lines.length - 1] ?? ""} ${word}`;
     if (lines.length > 0 && measure(longer) <= room) lines[lines.length - 1] = longer;
-    else lines.push(word);
+    else lines.push(...pieces(word, room, measure));
   }
   return lines;
+}
+
+function pieces(word: string, room: number, measure: (text: string) => number): string[] {
+  if (measure(word) <= room) return [word];
+  const found: string[] = [""];
+  for (const letter of word) {
+    const longer = `${found[found.length - 1] ?? ""}${letter}`;
+    if (longer.length === letter.length || measure(longer) <= room) found[found.length - 1] = longer;
+    else found.push(letter);
+  }
+  return found;
 }

@@ -99,11 +99,12 @@ export const DEFAULTS: Outlook = {
   figures: {},
 };
 
-const MOST_AXES = 64;
+const MOST_AXES = 16;
 
 /** Tell whether something is what a figure can be zoomed to. */
 export function isFigureZoom(axes: unknown): axes is FigureZoom {
-  const one = (each: unknown): boolean => Array.isArray(each) && each.length === 7 && each.every(Number.isFinite) && each[0] > 0;
+  const one = (each: unknown): boolean =>
+    Array.isArray(each) && each.length === 7 && each.every(Number.isFinite) && each[0] > 0 && each[3] !== each[4] && each[5] !== each[6];
   return Array.isArray(axes) && axes.length > 0 && axes.length <= MOST_AXES && axes.every(one);
 }
 

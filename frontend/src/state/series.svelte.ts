@@ -8,8 +8,8 @@ import { BOUND, Columns, NO_POINTS, type Points } from "./columns";
 /** What became of a message: `gap` where what should have come before it is missing. */
 export type Taken = "taken" | "passed" | "gap";
 
-/** The server leaves nothing out of series of fewer points. */
-const FEWEST = 10;
+/** Of a series that points were left out of there is at least such a share of those that were asked for. */
+const LEFT = 1 / 6;
 
 /** Metrics that are held up to one cursor. */
 export interface Mark {
@@ -117,11 +117,12 @@ export class SeriesStore {
   take(message: PointsMessage): Taken {
     let became: Taken = "passed";
     let grew = false;
+    const most = message.decimated ? Math.max(...message.series.map(({ steps }) => steps.length)) : Infinity;
     for (const part of message.series) {
       if (this.#cursors.get(part.metric) === message.after) {
         this.#cursors.set(part.metric, message.cursor);
         this.#inStep.add(part.metric);
-        this.#append(part, message.decimated ? part.steps.length : Infinity);
+        this.#append(part, most);
         grew ||= part.steps.length > 0;
         if (became === "passed") became = "taken";
       } else if (this.#inStep.has(part.metric)) became = "gap";
@@ -152,7 +153,7 @@ export class SeriesStore {
  * less where it has holes to mark, too, and half of them where steps come unevenly, for these go by the number of points.
  */
 export function grainOf({ steps, values }: Pick<SeriesPart, "steps" | "values">, most: number): number {
-  if (most === Infinity || steps.length < FEWEST) return Infinity;
+  if (most === Infinity || steps.length < LEFT * most - 1) return Infinity;
   const holes = values.some((value) => !Number.isFinite(value)) ? 2 / 3 : 1;
   const stretch = (2 * ((steps[steps.length - 1] ?? 0) - (steps[0] ?? 0))) / (most * holes);
   const uneven = steps.some((step, nth) => nth > 0 && step - (steps[nth - 1] ?? step) > 2 * stretch + 2);
