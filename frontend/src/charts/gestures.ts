@@ -133,8 +133,9 @@ function pointer(node: HTMLElement, events: LineEvents, inner: Inner): void {
   // A finger that stops a page from scrolling, or rests to read the cursor, makes no click.
   node.addEventListener("click", (event) => {
     const drawn = inner.drawn();
+    if (drawn === null || !(event instanceof PointerEvent) || event.pointerType !== "touch") return;
     clearTimeout(clicked);
-    if (drawn === null || !(event instanceof PointerEvent) || event.pointerType !== "touch" || event.detail > 1) return;
+    if (event.detail > 1) return;
     const { left, width, x } = drawn.frame;
     const at = clamp(event.clientX - node.getBoundingClientRect().left - left, 0, width);
     clicked = setTimeout(() => events.pin(x.invert(at), x.invert(FINGER) - x.invert(0)), DOUBLE_MS);
