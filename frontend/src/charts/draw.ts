@@ -182,7 +182,8 @@ export function notedAt({ frame, strokes, model: { notes } }: Drawn, place: numb
 
 /** Write what was noted at the cursor, all of it. */
 function drawNoted(ink: Ink, drawn: Drawn, { hover, palette }: LineModel): void {
-  const { left, top, width, height, x } = drawn.frame;
+  const { left, top, height, x } = drawn.frame;
+  const width = drawn.frame.width - TOOLS;
   const all = wrapped(notedAt(drawn, hover ?? 0), width - 2 * PAD, (text) => ink.measure(text));
   const room = Math.max(1, Math.floor(height / LEAD));
   const lines = all.length > room ? [...all.slice(0, room - 1), "…"] : all;
