@@ -187,20 +187,22 @@ def open_hidden(page: Page) -> None:
     page.keyboard.press("h")
 
 
-def hold_back(socket: WebSocketRoute) -> None:
-    """Pass on what server and page say, but for what a second connection tells of runs and points."""
-    _CONNECTIONS.append(socket)
-    server, late = socket.connect_to_server(), len(_CONNECTIONS) > 1
+def holding_back() -> Callable[[WebSocketRoute], None]:
+    """Return what passes on all that server and page say, but for what a second connection tells of runs and points."""
+    connections: list[WebSocketRoute] = []
     told = ("42", "45")  # as Socket.IO marks its events
 
-    def pass_on(said: str | bytes) -> None:
-        if not late or (isinstance(said, str) and not said.startswith(told)):
-            socket.send(said)
+    def connect(socket: WebSocketRoute) -> None:
+        connections.append(socket)
+        server, late = socket.connect_to_server(), len(connections) > 1
 
-    server.on_message(pass_on)
+        def pass_on(said: str | bytes) -> None:
+            if not late or (isinstance(said, str) and not said.startswith(told)):
+                socket.send(said)
 
+        server.on_message(pass_on)
 
-_CONNECTIONS: list[WebSocketRoute] = []
+    return connect
 
 
 def lose_shortly(page: Page) -> None:
@@ -247,8 +249,7 @@ def take_state(
         status = FAULTS[name]
         page.route("**/series?*", answer)
     if name == "catching up":
-        _CONNECTIONS.clear()
-        page.route_web_socket("**/socket.io/**", hold_back)
+        page.route_web_socket("**/socket.io/**", holding_back())
     page.goto(address)
     page.wait_for_timeout(2000)  # what a viewer sees; nothing is measured here
     if server is not None:

@@ -39,7 +39,7 @@ READ_SECONDS = 3.0
 CROWD = 50
 WALL_METRICS = 20
 MANY_METRICS = 12_345
-LIVE_CALLS = {"slowly": 600, "flood": 36_000}
+LIVE_SECONDS = 600
 LIVE = {"slowly": (1, 1.0), "flood": (100, 100.0)}
 """Metrics, and calls a second, of a run that a page follows."""
 
@@ -364,18 +364,19 @@ def spiked(points: int) -> np.ndarray:
 def log_live(tracker: Tracker, port: int, journal: Path, load: str) -> dict[str, object]:
     """Log the numbers 0, 1, 2 … at the rate of a load until killed; a line of the journal is when each was logged."""
     metrics, rate = LIVE[load]
+    calls = round(LIVE_SECONDS * rate)
     keys, due = names(metrics), time.monotonic()
     log = tracker.watched(RUN, port)
     draw = random.Random(1)
     with journal.open("w") as file:
-        for call in range(LIVE_CALLS[load]):
+        for call in range(calls):
             began = time.time()
             log(dict.fromkeys(keys, float(call)))
             file.write(f"{began!r}\n")
             file.flush()
             due = max(due + draw.uniform(0.7, 1.3) / rate, time.monotonic() - 1 / rate)
             time.sleep(max(0.0, due - time.monotonic()))
-    return {"calls": LIVE_CALLS[load]}
+    return {"calls": calls}
 
 
 def folder_bytes(folder: Path) -> int:

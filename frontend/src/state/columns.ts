@@ -189,6 +189,11 @@ export function extremes(steps: Float64Array, values: Float64Array, end: number,
   return picks;
 }
 
+/** Tell whether points may have been left out of so many, where the server was asked for `most`: a view has a sixth of it. */
+export function mayLack(length: number, most: number): boolean {
+  return length >= most / 6 - 1; // half of its stretches go by the number of points, and each has one at the least
+}
+
 function grown(column: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
   const larger = new Float64Array(capacity);
   larger.set(column);

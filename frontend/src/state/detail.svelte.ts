@@ -3,7 +3,7 @@
 
 import { readSeries } from "../network";
 import type { SeriesPart } from "../wire";
-import type { Points } from "./columns";
+import { mayLack, type Points } from "./columns";
 
 /** A part of some series, as a chart shows it. */
 export interface Wish {
@@ -193,7 +193,6 @@ function finer(run: string, { metric, steps, values, times, places }: SeriesPart
     high = Math.max(high, value);
   }
   const range = low <= high ? ([low, high] as const) : null;
-  // A view that leaves some out has more than a sixth of what was allowed: half its stretches go by the number of points.
-  const thinned = values.length > most / 6;
+  const thinned = mayLack(values.length, most);
   return { run, metric, places, points: { steps, values, times, length: values.length, range, stem: {}, thinned } };
 }

@@ -3,13 +3,10 @@
 
 import { SvelteMap } from "svelte/reactivity";
 import type { PointsMessage, SeriesPart } from "../wire";
-import { BOUND, Columns, NO_POINTS, type Points } from "./columns";
+import { BOUND, Columns, mayLack, NO_POINTS, type Points } from "./columns";
 
 /** What became of a message: `gap` where what should have come before it is missing. */
 export type Taken = "taken" | "passed" | "gap";
-
-/** Of a series that points were left out of there is at least such a share of those that were asked for. */
-const LEFT = 1 / 6;
 
 /** Metrics that are held up to one cursor. */
 export interface Mark {
@@ -153,7 +150,7 @@ export class SeriesStore {
  * less where it has holes to mark, too, and half of them where steps come unevenly, for these go by the number of points.
  */
 export function grainOf({ steps, values }: Pick<SeriesPart, "steps" | "values">, most: number): number {
-  if (most === Infinity || steps.length < LEFT * most - 1) return Infinity;
+  if (!mayLack(steps.length, most)) return Infinity;
   const holes = values.some((value) => !Number.isFinite(value)) ? 2 / 3 : 1;
   const stretch = (2 * ((steps[steps.length - 1] ?? 0) - (steps[0] ?? 0))) / (most * holes);
   const uneven = steps.some((step, nth) => nth > 0 && step - (steps[nth - 1] ?? step) > 2 * stretch + 2);
