@@ -46,7 +46,7 @@ function outlook(seed: number): Outlook {
     pinned: names(),
     open: pick(null, name()),
     theme: pick("system", "light", "dark"),
-    scroll: Math.floor(next() * 10_000),
+    scroll: pick(DEFAULTS.scroll, { top: Math.floor(next() * 10_000), cell: name(), above: Math.floor(next() * 200) - 100 }),
     charts: some(() => Object.fromEntries(Object.entries(chart()).filter(() => next() < 0.5)) as Partial<ChartSettings>),
     views: some(() => pick("live", "figure", "heat", "down-2")),
     sliders: some(number),
@@ -90,6 +90,11 @@ describe("the view in the address", () => {
     expect(set).toEqual({ scale: "log" });
     expect(unknown).toEqual(["lens=0.3"]);
     expect(writeFragment({ ...DEFAULTS, ...set }, unknown)).toBe("#v=1&scale=log&lens=0.3");
+  });
+
+  test("reads a scroll with and without the cell that stood there", () => {
+    expect(readFragment("#v=1&at=120").set.scroll).toEqual({ top: 120, cell: "", above: 0 });
+    expect(readFragment("#v=1&at=120~-8~val/loss").set.scroll).toEqual({ top: 120, cell: "val/loss", above: -8 });
   });
 
   test("survives any text", () => {
@@ -141,7 +146,7 @@ describe("what is said of one run", () => {
   const both: Outlook = {
     ...DEFAULTS,
     zoom: [1, 2],
-    scroll: 7,
+    scroll: { top: 7, cell: "loss", above: -60 },
     scale: "log",
     charts: { loss: { y: [0, 1], zoom: [3, 4], scale: "linear" }, accuracy: { y: [5, 6] }, norms: { robust: true } },
   };
@@ -153,7 +158,7 @@ describe("what is said of one run", () => {
   test("comes back with it, over what was set meanwhile", () => {
     const there = withChart(lasting(both), "loss", { scale: "log", muted: ["a"] });
     const back = withRun({ ...there, zoom: [8, 9] }, ofRun(both));
-    expect(back).toMatchObject({ zoom: [1, 2], scroll: 7 });
+    expect(back).toMatchObject({ zoom: [1, 2], scroll: { top: 7 } });
     expect(back.charts).toEqual({ loss: { muted: ["a"], y: [0, 1], zoom: [3, 4] }, accuracy: { y: [5, 6] }, norms: { robust: true } });
   });
 });

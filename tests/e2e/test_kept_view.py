@@ -489,3 +489,23 @@ def test_a_run_that_begins_while_one_looks_closely_at_another_takes_nothing_away
     page.get_by_role("button", name="Show it").click()
     expect(page.get_by_test_id("run-name")).to_have_text("second")
     expect(page.get_by_test_id("newer")).to_have_count(0)
+
+
+def test_a_link_goes_to_the_same_cell_in_a_window_of_another_width(
+    watched: Watched, browser: Browser, start: Start, port: int
+) -> None:
+    run = start(SCRIPTS / "many.py", str(port), "first")
+    assert line(run) == "ready"
+    watched.page.set_viewport_size({"width": 1440, "height": 500})
+    page = watch(watched, port)
+    page.mouse.wheel(0, 420)
+    until(page, "() => location.hash.includes('at=')")
+    seen = """() => [...document.querySelectorAll("[data-testid=cell]")]
+        .find(cell => cell.getBoundingClientRect().bottom > innerHeight / 4)?.dataset.name ?? ''"""
+    name, top = page.evaluate(seen), page.evaluate("() => scrollY")
+    assert name not in ("", "Loss")
+    narrow = browser.new_context(viewport={"width": 390, "height": 500}).new_page()
+    narrow.goto(page.url)
+    until(narrow, f"name => ({seen})() === name", name)
+    assert narrow.evaluate("() => scrollY") > 1.5 * top  # cells stand below each other there
+    narrow.context.close()

@@ -1,11 +1,13 @@
 /** The place to which the page is scrolled: kept with the view, and gone to once what was there is there again. */
 
+import type { Scrolled } from "../state/outlook";
 import { pace } from "../state/pace";
 import type { View } from "../state/view.svelte";
 
 const NOTE_MS = 250;
 /** After so long the user has begun to look at what is there. */
 const PATIENCE_MS = 6000;
+const AGAIN_MS = 100;
 /** What says that the user scrolls by hand. */
 const BY_HAND = ["wheel", "touchmove", "pointerdown", "keydown"];
 
@@ -18,19 +20,38 @@ export interface Scroll {
 
 /** Keep the scroll of the window in the view. `content` is what makes the page long. */
 export function keepScroll(view: View, content: Element): Scroll {
-  let wanted: number | null = null;
+  let wanted: Scrolled | null = null;
   let until = 0;
+  let again: ReturnType<typeof setTimeout> | undefined;
   const notes = pace(() => NOTE_MS);
   history.scrollRestoration = "manual";
 
   function go(): void {
     if (wanted === null) return;
-    scrollTo(0, wanted);
-    if (Math.abs(scrollY - wanted) < 2 || performance.now() > until) wanted = null;
+    const { cell, above, top } = wanted;
+    const tile = cell === "" ? undefined : tiles().find(({ dataset }) => view.keyOf(dataset.cell ?? "") === cell);
+    const place = tile === undefined ? top : tile.getBoundingClientRect().top + scrollY + above;
+    scrollTo(0, place);
+    const there = Math.abs(scrollY - place) < 2 && (cell === "" || tile !== undefined);
+    if (there || performance.now() > until) wanted = null;
+    clearTimeout(again);
+    if (wanted !== null) again = setTimeout(go, AGAIN_MS); // a cell may be made without the page growing
   }
 
   function note(): void {
-    if (wanted === null) notes.take(() => wanted === null && view.noteScroll(Math.round(scrollY)));
+    if (wanted === null) notes.take(() => wanted === null && view.noteScroll(scrolled()));
+  }
+
+  /** Where the page is: the cell that counts is the first that reaches over the upper quarter of the window. */
+  function scrolled(): Scrolled {
+    const top = Math.round(scrollY);
+    const tile = top === 0 ? undefined : tiles().find((each) => each.getBoundingClientRect().bottom > innerHeight / 4);
+    if (tile === undefined) return { top, cell: "", above: 0 };
+    return { top, cell: view.keyOf(tile.dataset.cell ?? ""), above: -Math.round(tile.getBoundingClientRect().top) };
+  }
+
+  function tiles(): HTMLElement[] {
+    return [...content.querySelectorAll<HTMLElement>("[data-testid=cell]")];
   }
 
   function letGo(): void {
@@ -49,6 +70,7 @@ export function keepScroll(view: View, content: Element): Scroll {
     },
     destroy() {
       size.disconnect();
+      clearTimeout(again);
       window.removeEventListener("scroll", note);
       for (const name of BY_HAND) window.removeEventListener(name, letGo);
     },

@@ -5,7 +5,7 @@
  * it cannot read counts as not said.
  */
 
-import { alike, DEFAULTS, isFigureZoom, type CellLook, type ChartSettings, type FigureZoom, type Interval, type Outlook, type Smoothing, type Zoom } from "./outlook";
+import { alike, DEFAULTS, isFigureZoom, type CellLook, type ChartSettings, type FigureZoom, type Interval, type Outlook, type Scrolled, type Smoothing, type Zoom } from "./outlook";
 
 const VERSION = "1";
 const SMOOTHINGS: readonly string[] = ["ema", "time", "gauss", "median"];
@@ -53,7 +53,7 @@ const PAGE: Codes<Omit<Outlook, "charts" | "views" | "sliders" | "figures">> = {
   pinned: list("top"),
   open: { word: "open", write: (open) => (open === null ? "" : escaped(open)), read: (text) => unescaped(text) ?? undefined },
   theme: { word: "theme", write: plain, read: (text) => one(text, ["system", "light", "dark"] as const) },
-  scroll: { word: "at", write: (scroll) => String(Math.round(scroll)), read: (text) => finite(text) },
+  scroll: { word: "at", write: writeScroll, read: readScroll },
 };
 
 /** Write what differs from the defaults, behind what is unknown; "" where nothing does. */
@@ -164,6 +164,16 @@ function readSmoothing(text: string): Smoothing | undefined {
   const number = finite(amount);
   if (number === undefined || number < 0 || number > 1 || !(kind === "none" || SMOOTHINGS.includes(kind))) return undefined;
   return { kind: kind as Smoothing["kind"], amount: number };
+}
+
+function writeScroll({ top, cell, above }: Scrolled): string {
+  return cell === "" ? String(top) : `${top}~${above}~${escaped(cell)}`;
+}
+
+function readScroll(text: string): Scrolled | undefined {
+  const [first = "", second = "", cell = ""] = text.split("~");
+  const [top, above] = [finite(first), finite(second)];
+  return top === undefined ? undefined : { top, cell: above === undefined ? "" : (unescaped(cell) ?? ""), above: above ?? 0 };
 }
 
 function axis(text: string | undefined): Outlook["x"] | undefined {

@@ -16,6 +16,15 @@ export type CellLook = CellView | "heat" | `${"up" | "down"}-${number}`;
  * limits of x and of y that this is of.
  */
 export type FigureZoom = readonly (readonly number[])[];
+/**
+ * How far the page is scrolled: in pixels, and which cell stood there, `above` of whose pixels were out of the window (less
+ * than none where it began within it). In a window of another width the cell is where to go; "" is none.
+ */
+export interface Scrolled {
+  readonly top: number;
+  readonly cell: string;
+  readonly above: number;
+}
 export type ThemeChoice = "system" | "light" | "dark";
 
 /** How curves are smoothed; `amount` from 0 (not at all) to 1. */
@@ -61,13 +70,12 @@ export interface Outlook extends ChartSettings {
   /** The key of the cell that fills the screen. */
   readonly open: string | null;
   readonly theme: ThemeChoice;
-  /** How far the page is scrolled, in pixels. */
-  readonly scroll: number;
+  readonly scroll: Scrolled;
   /** What single charts have of their own, by the key of their cell. */
   readonly charts: Readonly<Record<string, Partial<ChartSettings>>>;
   /** How cells are shown, where the user chose. */
   readonly views: Readonly<Record<string, CellLook>>;
-  /** Where the sliders of cells stand (the step that is shown); a cell whose slider follows the newest has none. */
+  /** Where the sliders of cells stand, as places in what they go through; a cell whose slider follows the newest has none. */
   readonly sliders: Readonly<Record<string, number>>;
   /** What figures are zoomed to, where that is not all. */
   readonly figures: Readonly<Record<string, FigureZoom>>;
@@ -92,7 +100,7 @@ export const DEFAULTS: Outlook = {
   pinned: [],
   open: null,
   theme: "system",
-  scroll: 0,
+  scroll: { top: 0, cell: "", above: 0 },
   charts: {},
   views: {},
   sliders: {},

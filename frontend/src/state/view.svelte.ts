@@ -24,6 +24,7 @@ import {
   type FigureZoom,
   type Outlook,
   type ScaleKind,
+  type Scrolled,
   type Smoothing,
   type ThemeChoice,
 } from "./outlook";
@@ -145,17 +146,16 @@ export class View {
   get theme(): ThemeChoice {
     return this.#theme;
   }
-  /** How far the page is scrolled. */
-  get scroll(): number {
+  get scroll(): Scrolled {
     return this.#now.scroll;
   }
   /** Whether anything is set but the colours and the scroll. */
   get touched(): boolean {
-    return !alike({ ...this.#now, theme: "system", scroll: 0 }, DEFAULTS);
+    return !alike({ ...this.#now, theme: "system", scroll: DEFAULTS.scroll }, DEFAULTS);
   }
   /** Whether something of the shown run is looked at closely: a part, a place, one cell, one step. */
   get close(): boolean {
-    return !alike({ ...ofRun(this.#now), scroll: 0 }, ofRun(DEFAULTS));
+    return !alike({ ...ofRun(this.#now), scroll: DEFAULTS.scroll }, ofRun(DEFAULTS));
   }
   /** The run that the address speaks of, where its query names none. */
   get of(): string | null {
@@ -262,8 +262,8 @@ export class View {
   }
 
   /** Note how far the page is scrolled: kept, and no step of its own. */
-  noteScroll(scroll: number): void {
-    if (scroll === this.#now.scroll) return;
+  noteScroll(scroll: Scrolled): void {
+    if (alike(scroll, this.#now.scroll)) return;
     this.#now = { ...this.#now, scroll };
     this.#write();
   }
