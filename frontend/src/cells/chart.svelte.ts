@@ -4,7 +4,6 @@ import { untrack } from "svelte";
 import { axesOf, joined, type SeriesOf, type Stand } from "../charts/axes.svelte";
 import { stepAt } from "../charts/axis";
 import { declaredAxis } from "../charts/declared";
-import { pointAt } from "../charts/draw";
 import { Means } from "../charts/means";
 import { Merger } from "../charts/merge";
 import type { Range } from "../charts/gestures";
@@ -12,7 +11,7 @@ import type { Drawn, Line, LineModel, Mark, Note } from "../charts/model";
 import type { Placing } from "../charts/placing";
 import { chosen, rangeOf, rideOf } from "../charts/ranges";
 import { amongRuns, isShare, overlaid, seriesStyles, type SeriesStyle } from "../charts/style";
-import type { Track } from "../charts/track";
+import { pointAt, type Track } from "../charts/track";
 import type { XAxis } from "../charts/xaxis";
 import { metricValue } from "../format";
 import { NO_POINTS, type Points } from "../state/columns";
@@ -324,7 +323,8 @@ export class Chart {
     if (this.held.length === 0) return `${title}: waiting for the first value`;
     const said = this.held.slice(0, 8).map((line) => `${line.style.label} ${this.written(line, line.last)}`);
     const more = this.held.length > 8 ? `, and ${this.held.length - 8} more lines` : "";
-    return `${title}: ${said.join(", ")}${more}`;
+    const noted = this.notes.length === 0 ? "" : this.notes.length === 1 ? "; a note" : `; ${this.notes.length} notes`;
+    return `${title}: ${said.join(", ")}${more}${noted}`;
   });
 
   readonly #pins: readonly number[] = $derived.by(() => (this.shared ? this.#page.view.pins : this.settings.pins));

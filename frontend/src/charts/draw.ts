@@ -12,7 +12,7 @@ import { rule, SIZE, wrapped, type Ink, type Lettering, type Way } from "./ink";
 import { layOut } from "./layout";
 import { clamp, spoken, type Drawn, type Frame, type LineModel, type Stroke } from "./model";
 import { seriesColour, type Palette } from "./palette";
-import { nearest, type Track } from "./track";
+import { pointAt } from "./track";
 import { placeText, xTicks } from "./xaxis";
 import { short } from "../format";
 
@@ -354,12 +354,6 @@ function drawCursorDot(ink: Ink, frame: Frame, { line, track }: Stroke, { hover,
   if (y < frame.top - OVER || y > frame.top + frame.height + OVER) return;
   ink.dot(palette.panel, x, y, meant ? 5.5 : 4.5);
   ink.dot(seriesColour(palette, line.style.colour), x, y, meant ? 4 : 3);
-}
-
-/** The nearest point of a curve. */
-export function pointAt(track: Track, place: number): { readonly index: number; readonly place: number; readonly value: number } | null {
-  const index = nearest(track, place);
-  return index === null ? null : { index, place: track.x[index] ?? NaN, value: track.y[index] ?? NaN };
 }
 
 /** Veil all lines, and draw the one that is meant above. */

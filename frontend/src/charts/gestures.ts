@@ -2,9 +2,10 @@
 
 import type { Interval } from "../state/view.svelte";
 import { lowered, stretched, type ValueScale } from "./domain";
-import { pointAt, type Selection } from "./draw";
+import type { Selection } from "./draw";
 import { clamp, spoken, type Drawn, type Stroke } from "./model";
 import { around, moved, within, wider } from "./ranges";
+import { pointAt } from "./track";
 
 /** Pixels that a drag has to go to be one. */
 const LEAST_DRAG = 8;

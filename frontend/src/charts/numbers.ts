@@ -1,8 +1,8 @@
 /** The numbers behind a chart: of each line the points in the part that is shown. */
 
-import { bisectLeft, bisectRight } from "d3-array";
-import { pointAt } from "./draw";
-import type { Drawn, Line, Stroke } from "./model";
+import { bisectLeft, bisectRight, least } from "d3-array";
+import type { Drawn, Line, Note, Stroke } from "./model";
+import { pointAt } from "./track";
 
 export interface Table {
   readonly columns: readonly string[];
@@ -16,6 +16,7 @@ export function tableOf({ frame, strokes, model }: Drawn): Table {
   const raw = strokes.filter((stroke) => !stroke.smooth);
   const overlaid = raw.some(({ line }) => line.run !== null);
   const smoothed = strokes.some(({ smooth }) => smooth);
+  const noted = model.notes.length > 0;
   const own = model.axis.unit === "step" || model.axis.unit === "time";
   const columns = [
     ...(overlaid ? ["run"] : []),
@@ -25,20 +26,24 @@ export function tableOf({ frame, strokes, model }: Drawn): Table {
     ...(own ? [] : [model.axis.unit === "metric" ? model.axis.label : model.axis.unit]),
     "value",
     ...(smoothed ? ["smoothed"] : []),
+    ...(noted ? ["note"] : []),
   ];
   const [low = 0, high = 1] = frame.x.domain();
-  const rows = raw.flatMap((stroke) => {
+  const points = raw.flatMap((stroke) => {
     const soft = strokes.find((each) => each.smooth && each.line.key === stroke.line.key);
-    return rowsOf(stroke, soft, low, high).map(({ run, metric, step, time, place, value, smooth }) => [
-      ...(overlaid ? [run] : []),
-      metric,
-      step,
-      time,
-      ...(own ? [] : [place]),
-      value,
-      ...(smoothed ? [smooth] : []),
-    ]);
+    return rowsOf(stroke, soft, low, high);
   });
+  const notes = notesAt(points, model.notes);
+  const rows = points.map(({ run, metric, step, time, place, value, smooth }, nth) => [
+    ...(overlaid ? [run] : []),
+    metric,
+    step,
+    time,
+    ...(own ? [] : [place]),
+    value,
+    ...(smoothed ? [smooth] : []),
+    ...(noted ? [notes[nth] ?? ""] : []),
+  ]);
   return { columns, rows, thinned: raw.some(({ line }) => line.points.thinned) };
 }
 
@@ -70,6 +75,18 @@ function rowsOf({ line, track }: Stroke, soft: Stroke | undefined, low: number, 
     });
   }
   return rows;
+}
+
+/** What was noted in the part that is shown, by the row of the run whose step is nearest: a note may stand between two. */
+function notesAt(rows: readonly Row[], notes: readonly Note[]): readonly string[] {
+  const own = rows.flatMap(({ run, step }, nth) => (run === "" ? [{ step, nth }] : []));
+  const said: string[] = [];
+  for (const { step, text } of notes) {
+    const nearest = least(own, (row) => Math.abs(row.step - step));
+    const shown = own.some((row) => row.step <= step) && own.some((row) => row.step >= step);
+    if (nearest !== undefined && shown) said[nearest.nth] = [said[nearest.nth], text].filter(Boolean).join(" · ");
+  }
+  return said;
 }
 
 /** The smoothed value at a point: of means that were smoothed in the place of points, that which lies there. */

@@ -133,3 +133,9 @@ export function nearest({ x, length }: Track, at: number): number | null {
   const between = right > 0 && right < length;
   return between || Math.abs((x[near] ?? Infinity) - at) <= Math.max(reach, 0.5) ? near : null;
 }
+
+/** The nearest point of a curve. */
+export function pointAt(track: Track, place: number): { readonly index: number; readonly place: number; readonly value: number } | null {
+  const index = nearest(track, place);
+  return index === null ? null : { index, place: track.x[index] ?? NaN, value: track.y[index] ?? NaN };
+}
