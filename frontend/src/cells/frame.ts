@@ -1,5 +1,5 @@
 /**
- * A sandboxed document in a cell that is changed without a flicker: drawn hidden, swapped, the old one removed.
+ * A sandboxed document in a cell that is changed without a flicker: drawn behind the old one, which is then removed.
  *
  * Figures of our own drawing stay in one document, which is handed the next figure and keeps what the user zoomed to; it
  * tells of that, so that a document that comes in its place can be zoomed to the same.
@@ -123,7 +123,9 @@ export function figureFrame(heard: Heard): FigureFrame {
     const frame = document.createElement("iframe");
     frame.setAttribute("sandbox", "allow-scripts");
     frame.title = wish.title;
-    frame.style.visibility = "hidden";
+    // What is hidden is painted only once it is shown, which may be late: so it stands behind what it is to replace.
+    if (shown === null) frame.style.visibility = "hidden";
+    frame.inert = true;
     frame.src = wish.src === null ? frameAddress(wish.cell, wish.theme, wish.version) : documentAddress(wish.src, wish.theme);
     const begun: Load = { wish, lasting: false, frame, timer: setTimeout(() => giveUp(begun), GIVE_UP_MS) };
     load = begun;
@@ -132,12 +134,13 @@ export function figureFrame(heard: Heard): FigureFrame {
       // An error page of the browser says nothing either: it does not replace a document.
       begun.timer = setTimeout(() => (shown === null ? swap(begun) : giveUp(begun)), PATIENCE_MS);
     }, { once: true });
-    node.append(frame);
+    node.prepend(frame);
   }
 
   function swap(ready: Load): void {
     if (ready !== load) return;
     ready.frame.style.visibility = "";
+    ready.frame.inert = false;
     ready.frame.dataset["testid"] = "figure";
     ready.frame.dataset["version"] = ready.wish.version;
     shown?.frame.remove();
