@@ -230,14 +230,19 @@ def test_a_chart_that_grew_point_by_point_looks_as_one_drawn_at_once(watched: Wa
     assert differing < len(anew) / 1000
 
 
-def test_the_first_load_is_small(watched: Watched, start: Start, port: int) -> None:
+def test_the_first_load_is_small_and_brings_nothing_that_draws_figures(
+    watched: Watched, start: Start, port: int
+) -> None:
     run = start(SCRIPTS / "wait.py", str(port), "first")
     assert run.stdout is not None and run.stdout.readline().strip() == "ready"
     bodies: list[bytes] = []
     kept = ("script", "stylesheet", "document")
     page = watched.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.on("response", lambda answer: bodies.append(answer.body()) if answer.request.resource_type in kept else None)
     watched.open(f"http://127.0.0.1:{port}/")
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
     page.wait_for_load_state("networkidle")
     assert len(bodies) >= 3 and sum(len(gzip.compress(body)) for body in bodies) < 150_000
+    assert asked and not any("mpld3" in url for url in asked)  # neither that nor the d3 beside it

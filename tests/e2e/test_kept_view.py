@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -12,6 +13,9 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Locator, Page, expect
 from watching import Start, Watched
 
+import agnez
+
+ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -119,7 +123,7 @@ def serve_again(page: Page, run: subprocess.Popen[str], start: Start, port: int)
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
 
 
-def test_the_view_is_kept_exactly_over_a_thousand_updates_a_reload_a_restart_and_in_a_link(
+def test_the_view_is_kept_exactly_over_updates_a_reload_a_restart_and_in_a_link(
     watched: Watched, browser: Browser, start: Start, port: int
 ) -> None:
     run = start(SCRIPTS / "many.py", str(port), "first")
@@ -132,10 +136,10 @@ def test_the_view_is_kept_exactly_over_a_thousand_updates_a_reload_a_restart_and
     before = state(page)
     assert before["scroll"] > 0 and before["theme"] == "dark" and before["folded"] == ["true", "false"]
 
-    for _ in range(20):  # a thousand steps in many messages
+    for _ in range(5):
         tell(run, 50)
         line(run)
-    expect(cell(page, "Loss").get_by_test_id("chart")).to_have_attribute("data-points", str(2 * 1400))
+    expect(cell(page, "Loss").get_by_test_id("chart")).to_have_attribute("data-points", str(2 * 650))
     assert state(page) == before
 
     page.reload()
@@ -370,20 +374,42 @@ def shown(page: Page) -> dict[str, Any]:
     """Return what all settings come to: what the charts draw, where sliders stand, what fills the screen."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     found: dict[str, Any] = page.evaluate(
-        """() => ({
-            hash: location.hash.replace(/&of=[^&]*/, ""),
-            theme: document.documentElement.dataset.theme,
-            open: document.querySelector("[data-testid=stage] [data-name]")?.dataset.name,
-            sliders: [...document.querySelectorAll("input[type=range]")].map(each => each.ariaValueText ?? each.value),
-            charts: [...document.querySelectorAll("[data-testid=chart][data-frame]")].map(each => {
-                const { x, y, unit, scale, lines } = JSON.parse(each.dataset.frame);
-                return [each.closest("[data-name]").dataset.name, x, y, unit, scale, lines];
-            }),
-            laid: [...document.querySelectorAll("[data-testid=lay-run]")].map(each => each.ariaPressed),
-            hidden: [...document.querySelectorAll("[data-testid=hide-run]")].map(each => each.ariaPressed),
-        })"""
+        """() => {
+            const all = (selector, say) => [...document.querySelectorAll(selector)].map(say);
+            const isSeen = (node) => node.getBoundingClientRect().top < innerHeight; // what is not is not drawn
+            return {
+                hash: location.hash,
+                theme: document.documentElement.dataset.theme,
+                scroll: scrollY,
+                cells: all("[data-section] [data-testid=cell]", (each) => each.dataset.name),
+                sections: all("[data-section]", (each) => each.dataset.section),
+                open: document.querySelector("[data-testid=stage] [data-name]")?.dataset.name,
+                sliders: all("input[type=range]", (each) => each.ariaValueText ?? each.value),
+                searches: all("input[type=search]", (each) => each.value),
+                histograms: all("[data-testid=histogram]", (each) => each.dataset.shown),
+                muted: all(".entry.off", (each) => [each.closest("[data-name]").dataset.name, each.textContent.trim()]),
+                charts: all("[data-testid=chart][data-frame]", (each) => {
+                    const { x, y, unit, scale, lines } = JSON.parse(each.dataset.frame);
+                    return isSeen(each) && [each.closest("[data-name]").dataset.name, x, y, unit, scale, lines];
+                }).filter(Boolean),
+                runs: all("nav .name", (each) => each.firstChild.textContent),
+                laid: all("[data-testid=lay-run]", (each) => each.ariaPressed),
+                hidden: all("[data-testid=hide-run]", (each) => each.ariaPressed),
+            };
+        }"""
     )
+    figure = cell(page, "drawing").locator("iframe[data-testid=figure]").element_handle().content_frame()
+    assert figure is not None
+    found["figure"] = [round(place, 6) for place in figure.evaluate(_PART)]
     return found
+
+
+_PART = """() => {
+    const [{ x, y, width, height, lastTransform: zoom }] = mpld3.figures.at(-1).axes;
+    const across = [0, width].map((end) => x.invert(zoom.invertX(end)));
+    return [...across, ...[0, height].map((end) => y.invert(zoom.invertY(end)))];
+}"""
+"""The part of its axes that a figure shows."""
 
 
 def until_shown(page: Page, wanted: dict[str, Any]) -> None:
@@ -394,69 +420,149 @@ def until_shown(page: Page, wanted: dict[str, Any]) -> None:
     assert shown(page) == wanted
 
 
-def test_every_setting_is_kept_over_updates_a_reload_a_restart_and_in_a_link(
-    watched: Watched, browser: Browser, start: Start, port: int
-) -> None:
-    earlier = start(SCRIPTS / "settings.py", str(port), "before")
-    assert line(earlier) == "ready"
-    tell(earlier, "end")
-    assert earlier.wait(60) == 0
-    run = start(SCRIPTS / "settings.py", str(port), "now")
-    assert line(run) == "ready"
-    page = watched.open(f"http://127.0.0.1:{port}/")
-    expect(page.get_by_test_id("run-name")).to_have_text("now")
-    loss = cell(page, "Loss")
-    expect(loss.get_by_test_id("chart")).to_have_attribute("data-points", "800")
-    # All charts smoothed, one on an axis of powers; another run over them, whose lines are hidden.
-    loss.get_by_test_id("chart").hover()
-    loss.get_by_test_id("chart-menu").click()
+SAID = {
+    "zoom": r"&zoom=[\d.]+~[\d.]+~399&",
+    "y": r"&chart:loss=[^&]*y~",
+    "x": r"&x=step&",
+    "smoothing": r"&smooth=gauss~0.6&",
+    "scale": r"&scale=log&",
+    "robust": r"&robust=1&",
+    "follow": r"&follow=0&",
+    "muted": r"&chart:loss=[^&]*mute~val/loss",
+    "pins": r"&pins=[\d.]+&",
+    "linked": r"&linked=0&",
+    "overlays": r"&over=\w+,\w+&",
+    "hidden": r"&hide=\w+&",
+    "filter": r"&runs=before&",
+    "search": r"&search=[^&]+&",
+    "collapsed": r"&folded=encoder/&",
+    "pinned": r"&top=reward&",
+    "open": r"&open=reward&",
+    "theme": r"&theme=dark&",
+    "scroll": r"&at=\d+&",
+    "charts": r"&chart:loss=zoom~",
+    "views": r"&view:spread=heat&",
+    "sliders": r"&slide:digit=1&",
+    "figures": r"&fig:drawing=[^&]+&",
+}
+"""How the address says of each field of `Outlook` that it is set; a range of values and muted lines are of a chart."""
+
+
+def fields() -> list[str]:
+    """Return the names of all that can be set of a page."""
+    source = (ROOT / "frontend" / "src" / "state" / "outlook.ts").read_text("utf-8")
+    (defaults,) = re.findall(r"export const DEFAULTS: Outlook = \{\n(.*?)\n\};", source, re.DOTALL)
+    return re.findall(r"^  (\w+):", defaults, re.MULTILINE)
+
+
+def set_all(page: Page) -> None:
+    """Set every field by hand."""
+    loss, reward = (cell(page, name).get_by_test_id("chart") for name in ("Loss", "Reward"))
+    menu(page, loss)
     page.get_by_test_id("smoothing").select_option("gauss")
     page.get_by_test_id("x-axis").select_option("step")
-    page.get_by_role("button", name="this chart").click()
     page.get_by_test_id("scale-log").click()
     page.get_by_test_id("robust").check()
+    page.get_by_role("button", name="this chart").click()
+    page.get_by_test_id("scale-linear").click()
     page.keyboard.press("Escape")
-    page.keyboard.press("p")
-    expect(loss).to_contain_text("before")
-    page.get_by_role("navigation", name="Runs").get_by_text("before").hover()
-    page.get_by_role("button", name="Hide the lines of before").click()
-    expect(loss).not_to_contain_text("before")
-    box = cell(page, "Reward").get_by_test_id("chart").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 60, steps=5)
-    page.mouse.up()
-    page.mouse.move(2, 400)
+    select(page, reward, 0.5, 1.1)  # with the newest point in it
+    menu(page, reward)
+    page.get_by_test_id("follow").uncheck()
+    page.get_by_test_id("linked").uncheck()
+    page.keyboard.press("Escape")
+    select(page, loss, 0.2, 0.4)
+    loss.focus()
+    page.keyboard.press("Shift+ArrowUp")
+    place = reward.bounding_box()
+    assert place is not None
+    page.mouse.click(place["x"] + 0.4 * place["width"], place["y"] + 60)
+    cell(page, "Loss").locator('[data-metric="val/loss"]').click()
+    cell(page, "spread").get_by_role("button", name="heat").click()
     cell(page, "digit").get_by_role("slider").fill("1")
-    page.get_by_test_id("theme").click()
-    page.get_by_test_id("theme").click()
-    cell(page, "Reward").get_by_test_id("cell-menu").focus()
-    page.keyboard.press("Enter")
-    page.get_by_test_id("cell-open").click()
+    figure = cell(page, "drawing").frame_locator("iframe[data-testid=figure]").locator(".agnez-figure")
+    figure.hover()
+    figure.focus()
+    page.keyboard.press("+")
+    until(page, "() => location.hash.includes('&fig:')")
+    runs = page.get_by_role("navigation", name="Runs")
+    for name in ("before 1", "before 2"):
+        runs.get_by_text(name).hover()
+        page.get_by_role("button", name=f"Lay {name} over the charts").click()
+    runs.get_by_text("before 1").hover()
+    page.get_by_role("button", name="Hide the lines of before 1").click()
+    page.get_by_role("searchbox", name="Filter runs").fill("before")
+    arrange(page, "Reward", "pin")
+    page.locator('[data-section="encoder/"] h2 button').click()
+    page.keyboard.press("/")
+    page.get_by_test_id("search").fill("/loss|reward|drawing|spread|digit|encoder/")
+    page.get_by_test_id("search").blur()
+    for _ in ("light", "dark"):
+        page.get_by_test_id("theme").click()
+    page.evaluate("scrollTo(0, 90)")
+    until(page, "() => location.hash.includes('&at=90')")
+    reward.hover()
+    cell(page, "Reward").get_by_test_id("chart-large").click()
     page.get_by_test_id("stage").wait_for()
-    words = (
-        "smooth=gauss",
-        "x=step",
-        "chart:loss=",
-        "over=",
-        "hide=",
-        "zoom=",
-        "slide:digit",
-        "theme=dark",
-        "open=reward",
-    )
-    until(page, "words => words.every(word => location.hash.includes(word))", list(words))
-    page.wait_for_timeout(300)
-    before = shown(page)
-    assert before["open"] == "Reward" and before["theme"] == "dark"
-    scales = {name: scale for name, _, _, _, scale, *_ in before["charts"]}
-    assert scales["Loss"] == "log" and scales["Reward"] == "linear"
+    page.mouse.move(2, 2)
+    for name in fields():
+        until(page, "said => new RegExp(said).test(`${location.hash}&`)", SAID[name])
 
-    for _ in range(20):  # a thousand steps
-        tell(run, 50)
-        line(run)
-    expect(loss.locator("table")).to_contain_text("1399")  # it has heard of all
+
+def menu(page: Page, chart: Locator) -> None:
+    chart.hover()
+    chart.locator("xpath=ancestor::article").get_by_test_id("chart-menu").click()
+
+
+def select(page: Page, chart: Locator, start: float, end: float) -> None:
+    """Select a part of the x axis, in shares of what is shown."""
+    box = chart.bounding_box()
+    left, _, width, _ = json.loads(chart.get_attribute("data-frame") or "{}")["box"]
+    assert box is not None
+    page.mouse.move(box["x"] + left + start * width, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + left + end * width, box["y"] + 60, steps=5)
+    page.mouse.up()
+
+
+def test_all_that_can_be_set_is_kept_over_a_thousand_messages_a_reload_a_restart_and_in_a_link(
+    watched: Watched, browser: Browser, start: Start, port: int, store_directory: Path
+) -> None:
+    for name in ("before 1", "before 2"):
+        with agnez.init("every", name, dir=store_directory, server=None) as earlier:
+            for step in range(400):
+                earlier.log({"train/loss": 0.5, "reward": 1 + step / 400}, step=step)
+    run = start(SCRIPTS / "each.py", str(port))
+    assert line(run) == "ready"
+    messages: list[bytes] = []
+    watched.page.on(
+        "websocket",
+        lambda socket: socket.on(
+            "framereceived", lambda payload: messages.append(payload) if isinstance(payload, bytes) else None
+        ),
+    )
+    page = watched.open(f"http://127.0.0.1:{port}/")
+    expect(page.get_by_test_id("run-name")).to_have_text("now")
+    expect(cell(page, "Loss").get_by_test_id("chart")).to_have_attribute("data-points", "800")
+    assert sorted(SAID) == sorted(fields())  # what is new in it is to be set here, too
+    set_all(page)
+    before = shown(page)
+    assert before["open"] == "Reward" and before["theme"] == "dark" and before["scroll"] == 90
+    assert before["cells"][0] == "Reward" and "Accuracy" not in before["cells"]
+    assert before["muted"] == [["Loss", "val"]] and before["histograms"] == ["heat"]
+    assert before["sections"] == ["pinned", "", "encoder/"] and before["runs"] == ["before 2", "before 1"]
+
+    messages.clear()
+    held = 400
+    while len(messages) < 1000:
+        tell(run, 250)
+        held += 250
+        assert line(run) == str(held) and held < 10_000
+        until(
+            page,
+            "held => document.querySelector('[data-name=Loss] table td:last-child').textContent === held",
+            str(held - 1),
+        )
     assert shown(page) == before
 
     page.reload()
@@ -469,6 +575,9 @@ def test_every_setting_is_kept_over_updates_a_reload_a_restart_and_in_a_link(
     other = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     other.goto(page.evaluate("() => location.href"))
     until_shown(other, before)
+    other.keyboard.press("Escape")
+    other.keyboard.press("Shift+Escape")  # all of it was understood: nothing is left but what is no matter of the view
+    until(other, r"() => /^#v=1&theme=dark(&at=\d+)?(&of=\w+)?$/.test(location.hash)")
     other.context.close()
 
 
