@@ -50,9 +50,13 @@ def test_a_zoom_outlives_updates_in_one_document_that_follows_theme_and_size(
     run = training.stdout.readline().strip()
     epoch(training)
     epoch(training)
+    asked: list[str] = []
+    watched.page.on("request", lambda request: asked.append(request.url))
     page = watched.open(f"http://127.0.0.1:{port}/?run={run}")
     frame = document(page)
     shows(frame, "epoch 2")
+    for name in ("mpld3/d3", "mpld3/mpld3"):  # what a page without figures never asks for
+        assert any(name in url for url in asked), asked
     frame.locator("svg.mpld3-figure").hover()
     frame.locator(".mpld3-zoombutton").click()
     frame.locator(".mpld3-axesbg").hover(force=True, position={"x": 150, "y": 60})
