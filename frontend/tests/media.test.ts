@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { domain, heat, labelled, ridges, type Distribution } from "../src/cells/distributions";
+import { domain, heat, labelled, ridges, spread, type Distribution } from "../src/cells/distributions";
 import { clicked, sorted } from "../src/cells/sorting";
 import { tiles } from "../src/cells/tiles";
 import { readFilm, readHistogram, readNumber, readPictures, readSound, readTable, readText, type Table } from "../src/media";
@@ -100,6 +100,12 @@ describe("histograms over steps", () => {
     expect(laid[1]?.strength).toBe(1);
     expect(ticks.map(({ label }) => label)).toEqual(["−1", "0", "1", "2", "3"]);
     expect(laid[0]?.path).not.toContain("NaN");
+  });
+
+  it("are told by their mean and by the values between which something lies", () => {
+    expect(spread({ counts: [0, 1, 3, 0], edges: [-2, -1, 0, 2, 9], nonFinite: 0 })).toEqual({ mean: 0.625, low: -1, high: 2 });
+    expect(spread({ counts: [0, 0], edges: [0, 1, 2], nonFinite: 3 })).toBe(null);
+    expect(spread({ counts: [], edges: [], nonFinite: 5 })).toBe(null);
   });
 
   it("compare by density: a wide bin is lower than a narrow one that holds as much", () => {

@@ -197,7 +197,7 @@ def test_histograms_stand_over_the_steps_as_ridges_and_as_a_map(page: Page, trai
     expect(plot.locator("path")).to_have_count(4)
     training.go_on(2)
     expect(plot.locator("path")).to_have_count(6)
-    label = plot.get_by_role("img").get_attribute("aria-label") or ""
+    label = plot.get_by_role("application").get_attribute("aria-label") or ""
     assert label.startswith("weights: 6 histograms from step 0 to step 50, values between ")
     plot.get_by_role("button", name="heat").click()
     expect(plot.locator("canvas")).to_have_attribute("width", "6")

@@ -45,6 +45,18 @@ function densities({ counts, edges }: Histogram): number[] {
   return counts.map((count, bin) => count / total / Math.max(Number.MIN_VALUE, (edges[bin + 1] ?? 0) - (edges[bin] ?? 0)));
 }
 
+/** The mean of what was counted, as far as its bins tell it, and between which values it lies; null where nothing was. */
+export function spread({ counts, edges }: Histogram): { mean: number; low: number; high: number } | null {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (!(total > 0)) return null;
+  const middle = (bin: number): number => ((edges[bin] ?? 0) + (edges[bin + 1] ?? 0)) / 2;
+  return {
+    mean: counts.reduce((sum, count, bin) => sum + count * middle(bin), 0) / total,
+    low: edges[counts.findIndex((count) => count > 0)] ?? NaN,
+    high: edges[counts.findLastIndex((count) => count > 0) + 1] ?? NaN,
+  };
+}
+
 /** The range of all values. */
 export function domain(all: readonly Distribution[]): readonly [number, number] {
   const [low, high] = extent(all.flatMap(({ histogram: { edges } }) => [edges[0] ?? NaN, edges.at(-1) ?? NaN]).filter(Number.isFinite));
