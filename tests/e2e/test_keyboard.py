@@ -1,19 +1,16 @@
-"""Every action by the keyboard: no test of this file has a pointer."""
+"""Every action on charts and their cells by the keyboard: no test of this file has a pointer."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from keys import at, at_chart, cell, chart, drawn, go_to, menu, press, take, until_drawn, until_told
+from playwright.sync_api import Page, expect
 from watching import Start, Watched
 
 SCRIPTS = Path(__file__).parent / "scripts"
-Act = Callable[[Page], None]
 
 
 @pytest.fixture
@@ -26,50 +23,6 @@ def page(watched: Watched, start: Start, port: int) -> Page:
     expect(page.get_by_test_id("cell")).to_have_count(9)
     expect(chart(page)).to_have_attribute("data-points", "800")
     return page
-
-
-def cell(page: Page, name: str = "Loss") -> Locator:
-    return page.locator(f'[data-testid=cell][data-name="{name}"]')
-
-
-def chart(page: Page, name: str = "Loss") -> Locator:
-    return cell(page, name).get_by_test_id("chart")
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def at_chart(page: Page, *keys: str, name: str = "Loss") -> None:
-    chart(page, name).focus()
-    press(page, *keys)
-
-
-def drawn(page: Page, part: str = "x", name: str = "Loss") -> list[float]:
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found: dict[str, Any] = json.loads(chart(page, name).get_attribute("data-frame") or "{}")
-    return list(found[part])
-
-
-def menu(page: Page, step: str, name: str = "Loss") -> None:
-    """Go through the menu of a cell to one of its entries, as arrows do, and take it."""
-    cell(page, name).get_by_test_id("cell-menu").focus()
-    press(page, "Enter")
-    take(page, step)
-    press(page, "Escape")
-
-
-def take(page: Page, step: str) -> None:
-    """Go to an entry of the menu that is open, and take it."""
-    wanted = page.get_by_test_id(f"cell-{step}")
-    expect(wanted).to_have_count(1)
-    for _ in range(20):
-        if wanted.evaluate("node => node === document.activeElement"):
-            break
-        press(page, "ArrowDown")
-    expect(wanted).to_be_focused()
-    press(page, "Enter")
 
 
 def test_what_a_chart_shows_is_zoomed_moved_and_shown_whole(page: Page) -> None:
@@ -105,9 +58,7 @@ def test_what_a_chart_shows_is_zoomed_moved_and_shown_whole(page: Page) -> None:
 
 def test_values_are_zoomed_on_an_axis_of_powers_too(page: Page) -> None:
     page.evaluate("location.hash = '#v=1&scale=log'")
-    page.wait_for_function(
-        "node => JSON.parse(node.dataset.frame ?? '{}').scale === 'log'", arg=chart(page).element_handle()
-    )
+    until_drawn(page, scale="log")
     low, high = drawn(page, "y")
     at_chart(page, "Shift+ArrowUp")
     closer = drawn(page, "y")
@@ -138,11 +89,14 @@ def test_a_note_is_written_at_the_cursor_or_at_the_newest_point(page: Page) -> N
     write("the end", "Note at step 399")
     press(page, "Home", "ArrowRight")
     write("diverges here", "Note at step 1")  # at once: the page may not have heard yet of the first
-    page.wait_for_function(
-        "node => JSON.parse(node.dataset.frame ?? '{}').notes === 2", arg=chart(page).element_handle()
-    )
+    until_drawn(page, notes=2)
     press(page, "Home", "ArrowRight")
     expect(cell(page).get_by_test_id("chart-said")).to_have_text(re.compile(r"step 1\. Note: diverges here$"))
+    press(page, "n")
+    expect(page.get_by_test_id("chart-note").get_by_role("textbox")).to_have_value("diverges here")
+    press(page, "Delete", "Enter")  # what is written there is selected
+    until_drawn(page, notes=1)
+    expect(chart(page)).to_be_focused()
 
 
 def test_the_table_and_the_full_screen_give_the_focus_back(page: Page) -> None:
@@ -158,48 +112,155 @@ def test_the_table_and_the_full_screen_give_the_focus_back(page: Page) -> None:
 
 
 def test_how_a_chart_is_drawn_is_set(page: Page) -> None:
-    cell(page).get_by_test_id("chart-menu").focus()
-    press(page, "Enter")
     settings = page.get_by_test_id("chart-settings")
-    expect(settings).to_be_visible()
-    for _ in range(30):
-        here = "document.activeElement?.closest('label')?.textContent ?? ''"
-        if "moothing" in str(page.evaluate(here)) and page.evaluate("document.activeElement.tagName") == "SELECT":
-            break
-        press(page, "Tab")
+    at(cell(page).get_by_test_id("chart-menu"), "Enter")
+    expect(settings.get_by_role("button", name="all charts")).to_be_focused()
+    go_to(page, page.get_by_test_id("smoothing"))
     page.keyboard.type("Gau")
-    page.wait_for_function("() => location.hash.includes('smooth=gauss')")
+    until_told(page, "smooth=gauss")
+    go_to(page, page.get_by_test_id("amount"))
+    press(page, "End")
+    until_told(page, "smooth=gauss~0.999")
+    go_to(page, page.get_by_test_id("x-axis"))
+    page.keyboard.type("time s")
+    until_drawn(page, unit="relative")
+    until_drawn(page, "Accuracy", unit="relative")
+    for name, said in (
+        ("scale-log", "scale=log"),
+        ("robust", "robust=1"),
+        ("follow", "follow=0"),
+        ("linked", "linked=0"),
+    ):
+        go_to(page, page.get_by_test_id(name))
+        press(page, "Space")
+        until_told(page, said)
+    until_drawn(page, "Accuracy", scale="log")
     press(page, "Escape")
     expect(settings).to_have_count(0)
     expect(cell(page).get_by_test_id("chart-menu")).to_be_focused()
 
 
-@pytest.mark.parametrize(
-    ("step", "name", "said"),
-    [
-        ("pin", "Reward", "top=reward"),
-        ("open", "Loss", "open=loss"),
-    ],
-)
-def test_a_cell_is_pinned_and_opened(page: Page, step: str, name: str, said: str) -> None:
-    cell(page, name).get_by_test_id("cell-menu").focus()
+def test_a_chart_is_drawn_as_no_other_and_again_as_all_are(page: Page) -> None:
+    settings = page.get_by_test_id("chart-settings")
+    at(cell(page).get_by_test_id("chart-menu"), "Enter")
+    go_to(page, settings.get_by_role("button", name="this chart"))
     press(page, "Enter")
-    take(page, step)
-    page.wait_for_function("said => decodeURIComponent(location.hash).includes(said)", arg=said)
+    go_to(page, page.get_by_test_id("scale-log"))
+    press(page, "Enter")
+    until_drawn(page, scale="log")
+    until_told(page, "chart:loss=scale~log")
+    until_drawn(page, "Accuracy", scale="linear")
+    go_to(page, settings.get_by_role("button", name="as all are"), "Shift+Tab")
+    press(page, "Enter")
+    until_drawn(page, scale="linear")
+    expect(settings.get_by_role("button", name="all charts")).to_be_focused()  # the other button is gone
+    press(page, "Escape")
+    expect(cell(page).get_by_test_id("chart-menu")).to_be_focused()
+
+
+def test_a_chart_is_saved_copied_and_shown_as_a_table(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    at(cell(page).get_by_test_id("chart-menu"), "Enter")
+    for kind, begins in (("png", b"\x89PNG"), ("svg", b"<svg"), ("csv", b"metric,step,")):
+        go_to(page, page.get_by_test_id(f"save-{kind}"))
+        with page.expect_download() as saved:
+            press(page, "Enter")
+        assert saved.value.suggested_filename == f"Loss.{kind}"
+        assert saved.value.path().read_bytes().startswith(begins)
+    go_to(page, page.get_by_test_id("copy"))
+    press(page, "Enter")
+    expect(page.get_by_test_id("copy")).to_have_text("copied")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("metric\tstep\t")
+    go_to(page, page.get_by_test_id("open-table"))
+    press(page, "Enter")
+    table = page.get_by_test_id("chart-table")
+    go_to(page, table.get_by_role("button", name="copy"))
+    press(page, "Enter")
+    expect(table.get_by_role("button", name="copied")).to_be_focused()
+    go_to(page, table.get_by_role("button", name="Close the table"))
+    press(page, "Enter")
+    expect(table).to_have_count(0)
+    expect(cell(page).get_by_test_id("chart-menu")).to_be_focused()
+    press(page, "Enter")
+    go_to(page, page.get_by_test_id("note"))
+    press(page, "Enter")
+    expect(page.get_by_test_id("chart-note").get_by_label("Note at step 399")).to_be_focused()
+    press(page, "Escape")
+    expect(chart(page)).to_be_focused()
+
+
+def test_a_line_is_switched_off_and_on_at_its_name(page: Page) -> None:
+    entry = cell(page).locator('.legend [data-metric="train/loss"]')
+    at(entry, "Enter")
+    until_drawn(page, lines=1)
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    expect(entry).to_be_focused()  # though the name stands elsewhere now
+    press(page, "Enter")
+    until_drawn(page, lines=2)
+    expect(entry).to_be_focused()
+    press(page, "Shift+Enter")
+    until_told(page, "mute~val/loss")
+    press(page, "Shift+Enter")
+    until_drawn(page, lines=2)
+
+
+def test_all_is_shown_again_by_the_button_that_stands_there_then(page: Page) -> None:
+    whole = drawn(page)
+    at_chart(page, "+")
+    assert drawn(page) != whole
+    go_to(page, cell(page).get_by_test_id("show-all"), "Shift+Tab")
+    press(page, "Enter")
+    assert drawn(page) == whole
+    expect(chart(page)).to_be_focused()
+
+
+def test_a_cell_is_pinned_and_fills_the_screen(page: Page) -> None:
+    dots = cell(page, "Reward").get_by_test_id("cell-menu")
+    for said in (False, True):
+        at(dots, "Enter")
+        take(page, "pin")
+        until_told(page, "top=reward", absent=said)
+        expect(dots).to_be_focused()  # though the cell stands elsewhere now
+    press(page, "Enter")
+    take(page, "open")
+    until_told(page, "open=reward")
+    expect(page.get_by_test_id("stage-close")).to_be_focused()
+    press(page, "Enter")
+    expect(page.get_by_test_id("stage")).to_have_count(0)
+    expect(dots).to_be_focused()
+    at(cell(page, "Reward").get_by_test_id("chart-large"), "Enter")
+    expect(page.get_by_test_id("stage")).to_be_visible()
 
 
 def test_cells_are_moved_resized_hidden_and_shown_again(page: Page) -> None:
     def names() -> list[str | None]:
         return [each.get_attribute("data-name") for each in page.get_by_test_id("cell").all()]
 
-    before, box = names(), cell(page).bounding_box()
+    def size(side: str, name: str = "Loss") -> float:
+        box = cell(page, name).bounding_box()
+        assert box is not None
+        return float(box[side])  # type: ignore[literal-required]
+
+    before = names()
     menu(page, "later")
     assert names()[0] == before[1]
-    menu(page, "wider")
-    now = cell(page).bounding_box()
-    assert box is not None and now is not None and now["width"] > 1.5 * box["width"]
+    menu(page, "earlier")
+    assert names() == before
+    for there, back, side in (("wider", "narrower", "width"), ("taller", "lower", "height")):
+        was = size(side)
+        menu(page, there)
+        assert size(side) > 1.5 * was
+        menu(page, back)
+        assert size(side) == was
+    over = "Encoder / a / scale"
+    top = size("y", over)
+    menu(page, "down", over)
+    assert size("y", over) > top
+    menu(page, "up", over)
+    assert size("y", over) == top
     menu(page, "hide")
     expect(cell(page)).to_have_count(0)
+    expect(cell(page, str(before[1])).get_by_test_id("cell-menu")).to_be_focused()  # the next cell has the focus
     press(page, "h")
     expect(page.get_by_test_id("hidden-cells")).to_be_visible()
     press(page, "Enter")
