@@ -265,6 +265,12 @@ def test_cells_are_moved_resized_hidden_and_shown_again(page: Page) -> None:
     expect(page.get_by_test_id("hidden-cells")).to_be_visible()
     press(page, "Enter")
     expect(cell(page)).to_have_count(1)
+    menu(page, "hide")
+    menu(page, "hide", "Reward")
+    at(page.get_by_test_id("show-hidden"), "Enter")
+    go_to(page, page.get_by_test_id("show-all-hidden"))
+    press(page, "Enter")
+    expect(page.get_by_test_id("cell")).to_have_count(9)
 
 
 def test_runs_are_laid_over_and_their_lines_hidden(page: Page) -> None:

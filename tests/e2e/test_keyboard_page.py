@@ -100,6 +100,12 @@ def test_the_view_is_searched_reset_linked_and_taken_back(watched: Watched, star
     expect(page.get_by_test_id("search")).to_be_focused()
     page.keyboard.type("rew")
     expect(page.get_by_test_id("cell")).to_have_count(1)
+    page.keyboard.type("ind")
+    go_to(page, page.get_by_test_id("none-found").get_by_role("button", name="Show all"))
+    press(page, "Enter")
+    expect(page.get_by_test_id("cell")).to_have_count(9)
+    press(page, "/")
+    page.keyboard.type("rew")
     press(page, "Escape")
     expect(page.get_by_test_id("cell")).to_have_count(9)
     press(page, "Shift+F")
@@ -155,7 +161,13 @@ def test_a_cell_is_shown_live_and_as_its_figure(watched: Watched, start: Start, 
         at(cell(page).get_by_test_id(f"switch-{view}"), "Enter")
         expect(cell(page)).to_have_attribute("data-view", view)
         expect(chart(page)).to_be_visible(visible=view == "live")
-    expect(cell(page).get_by_test_id("switch-figure")).to_be_focused()
+    go_to(page, cell(page).locator("iframe[data-testid=figure]"))
+    frame = page.frame_locator("iframe[data-testid=figure]").locator(".agnez-figure")
+    expect(frame).to_be_focused()
+    press(page, "+")
+    until_told(page, "fig:loss=")
+    press(page, "0")
+    until_told(page, "fig:", absent=True)
 
 
 def test_films_sounds_and_steps_play_and_stop(media: Page) -> None:
@@ -176,9 +188,15 @@ def test_films_sounds_and_steps_play_and_stop(media: Page) -> None:
     media.wait_for_function("audio => audio.paused", arg=audio.element_handle())
 
     expect(walk).to_have_attribute("data-step", "20")
+    walk.evaluate(
+        """walk => {
+            window.steps = [];
+            const told = new MutationObserver(() => window.steps.push(walk.dataset.step));
+            told.observe(walk, { attributeFilter: ["data-step"] });
+        }"""
+    )
     at(walk.get_by_role("button", name="Play"), "Enter")
-    expect(walk).to_have_attribute("data-step", "10")
-    expect(walk).to_have_attribute("data-step", "20")
+    media.wait_for_function("() => window.steps.join() === '0,10,20'")
     expect(walk.get_by_role("button", name="Play")).to_be_focused()
     media.evaluate("setInterval = () => 0")  # it stays where it is until it is stopped
     press(media, "Enter", "Enter")
