@@ -17,17 +17,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, sync_playwright
-from states import STATES, fill
+from states import STATES, begin, fill, fill_kinds
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIZES = {"": (1440, 900), "-narrow": (390, 844)}
 PATIENCE = 300.0  # seconds until the demo has to have trained
+ALL, LOOK = "may-do-all-of-it", "may-look-at-it-only"  # tokens
 
 
 def main() -> None:
@@ -117,21 +118,40 @@ def write(picture: Image.Image, file: Path) -> None:
 def take_states(browser: Browser, folder: Path) -> None:
     """Take every state of the page in both themes, wide and narrow, and put those of a theme on one sheet."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as store, tempfile.TemporaryDirectory() as nothing:
-        ids = fill(Path(store))
-        with serving(Path(store)) as (_, address), serving(Path(nothing)) as (_, empty):
-            page_of = {name: f"{address}/?run={ids[name]}" for name in STATES}
-            shots = page_of | {"empty": empty, "unknown run": f"{address}/?run=nobody"}
-            shots |= {name: page_of["finished"] + f"#v=1&{view}".format(**ids) for name, view in VIEWS.items()}
-            shots |= dict.fromkeys([*FAULTS, *ACTS], page_of["finished"])
-            for theme in ("light", "dark"):
-                for suffix in SIZES:
-                    for name, place in shots.items():
-                        take_state(browser, name, place, folder / f"{name.replace(' ', '-')}-{theme}{suffix}.png")
-                    with serving(Path(store)) as (server, own):
-                        ending = f"{own}/?run={ids['finished']}"
-                        take_state(browser, "ended", ending, folder / f"ended-{theme}{suffix}.png", server)
-                sheet(folder, theme, [*shots, "ended"])
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        store, nothing, others = (Path(temporary) / name for name in ("states", "nothing", "kinds"))
+        ids, kinds = fill(store), fill_kinds(others)
+        address, empty, other = (stack.enter_context(serving(each))[1] for each in (store, nothing, others))
+        _, guarded = stack.enter_context(serving(store, "--token", ALL, "--read-token", LOOK))
+        page_of = {name: f"{address}/?run={ids[name]}" for name in STATES}
+        shots = page_of | {"empty": empty, "unknown run": f"{address}/?run=nobody"}
+        shots |= {name: page_of["finished"] + f"#v=1&{view}".format(**ids) for name, view in VIEWS.items()}
+        shots |= dict.fromkeys([*FAULTS, *ACTS], page_of["finished"])
+        shots |= dict.fromkeys(["subplots", *SCROLLS], f"{other}/?run={kinds}")
+        shots |= {"cells without a run": f"{other}/?run=none", "locked": f"{guarded}/"}
+        shots["look only"] = f"{guarded}/?token={LOOK}&run={ids['finished']}"
+        for theme in ("light", "dark"):
+            for suffix in SIZES:
+                ends = f"-{theme}{suffix}.png"
+                for name, place in shots.items():
+                    act = ACTS.get(name) or SCROLLS.get(name)
+                    take_state(browser, name, place, folder / f"{name.replace(' ', '-')}{ends}", act)
+                take_ended(browser, store, ids["finished"], folder / f"ended{ends}")
+                take_newer(browser, Path(temporary) / f"newer{ends}", folder / f"newer-run{ends}")
+            sheet(folder, theme, [*shots, "ended", "newer run"])
+
+
+def take_ended(browser: Browser, store: Path, run: str, file: Path) -> None:
+    """Write the picture of a page whose server ends."""
+    with serving(store) as (server, address):
+        take_state(browser, "ended", f"{address}/?run={run}", file, lambda _: server.send_signal(signal.SIGINT))
+
+
+def take_newer(browser: Browser, store: Path, file: Path) -> None:
+    """Write the picture of a page at which a run begins while somebody looks closely at another."""
+    begin(store, "looked at")
+    with serving(store) as (_, address):
+        take_state(browser, "newer run", f"{address}/#v=1&zoom=2~9", file, lambda _: begin(store, "the next"))
 
 
 VIEWS = {
@@ -142,6 +162,7 @@ VIEWS = {
     "full screen": "open=loss",
     "nothing found": "search=nothing-is-called-so",
     "folded": "folded=weights/",
+    "figure of a chart": "view:loss=figure",
 }
 """What the address alone says."""
 
@@ -187,6 +208,22 @@ def open_hidden(page: Page) -> None:
     page.keyboard.press("h")
 
 
+def hide_first(page: Page) -> None:
+    """Hide the first cell."""
+    open_menu(page)
+    page.get_by_test_id("cell-hide").click()
+
+
+def scroll_to(name: str) -> Callable[[Page], None]:
+    """Return what scrolls to a cell."""
+
+    def scroll(page: Page) -> None:
+        cell = page.locator(f"[data-testid=cell][data-name='{name}']")
+        cell.evaluate("cell => scrollBy(0, cell.getBoundingClientRect().top - 64)")
+
+    return scroll
+
+
 def holding_back() -> Callable[[WebSocketRoute], None]:
     """Return what passes on all that server and page say, but for what a second connection tells of runs and points."""
     connections: list[WebSocketRoute] = []
@@ -221,14 +258,18 @@ ACTS: dict[str, Callable[[Page], None]] = {
     "hidden cells": open_hidden,
     "disconnected": lose,
     "catching up": lose_shortly,
+    "look only": hide_first,
 }
 """What is done on the page."""
 
+SCROLLS = {"pictures": scroll_to("conv1/filters"), "sound": scroll_to("notes"), "html": scroll_to("page")}
+"""What is done on the page of a run with a cell of each kind."""
+
 
 def take_state(
-    browser: Browser, name: str, address: str, file: Path, server: subprocess.Popen[bytes] | None = None
+    browser: Browser, name: str, address: str, file: Path, act: Callable[[Page], None] | None = None
 ) -> None:
-    """Write one picture of one state; a `server` that is given ends before it is taken."""
+    """Write one picture of one state, once `act` has done what leads to it."""
     width, height = SIZES["-narrow" if "-narrow" in file.name else ""]
     page = browser.new_page(
         viewport={"width": width, "height": height},
@@ -252,11 +293,8 @@ def take_state(
         page.route_web_socket("**/socket.io/**", holding_back())
     page.goto(address)
     page.wait_for_timeout(2000)  # what a viewer sees; nothing is measured here
-    if server is not None:
-        server.send_signal(signal.SIGINT)
-    if name in ACTS:
-        ACTS[name](page)
-    if server is not None or name in ACTS:
+    if act is not None:
+        act(page)
         page.wait_for_timeout(1200)
     page.screenshot(path=file)
     for route in held:
@@ -285,12 +323,12 @@ def sheet(folder: Path, theme: str, names: list[str]) -> None:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(store: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Serve a store with `agnez server` on a port of its own; give the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("agnez")), "server", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("agnez")), "server", "--port", str(port), *options]
     child = subprocess.Popen(command, env={**os.environ, "AGNEZ_DIR": str(store)})
     try:
         wait_for(f"http://127.0.0.1:{port}/about")
@@ -306,6 +344,8 @@ def wait_for(address: str) -> None:
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(address, timeout=5).close()
+            return
+        except urllib.error.HTTPError:  # it asks for a token
             return
         except OSError:
             time.sleep(0.2)

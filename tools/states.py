@@ -1,4 +1,7 @@
-"""A store with a run in each state that the page shows, for its pictures and for the tests of what it looks like."""
+"""Stores with all that the page shows, for its pictures and for the tests of what it looks like.
+
+`fill` records a run in each state; `fill_kinds` one with a cell of each kind, and cells that belong to no run.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import agnez
-from agnez.record import Finding
+from agnez.record import CellRecord, Finding, Json
 from agnez.store import Store, witness
 
 STATES = ("live", "stalled", "finished", "interrupted", "failed", "crashed")
@@ -32,6 +36,57 @@ def fill(directory: Path) -> dict[str, str]:
         ids[state] = run.id
         _settle(Store(directory), run.id, state)
     return ids
+
+
+def fill_kinds(directory: Path) -> str:
+    """Record a run with a cell of each kind, on a grid that its script laid out, and cells without a run.
+
+    Return the id of the run.
+    """
+    with agnez.init("kinds", "one of each", dir=directory, server=None) as run:
+        board = run.dashboard(rows=2, cols=3)
+        board.subplot((1, 2), ["train/loss", "val/loss"], name="Loss of both")
+        board.subplot(3, "digit")
+        board.subplot(4, "confusion")
+        board.subplot(6, "film")
+        random = np.random.default_rng(7)
+        for epoch in range(1, 5):
+            fit = math.exp(-epoch / 2)
+            run.log({"train/loss": fit, "val/loss": fit + 0.1, "accuracy": 1 - fit}, step=10 * epoch)
+            run.log({**_media(epoch, random), **_more_media(epoch)}, step=10 * epoch)
+            run.end_epoch(epoch, step=10 * epoch)
+        run.log({"confusion": _figure(), "landscape": _landscape()})
+        run.tell("The gradients are not shown: the model hands none out.")  # as the page shows such a sentence
+    with Store(directory).cells(run.id) as cells:
+        place: CellRecord = {"run": run.id, "pos": 4, "grid": [2, 3]}
+        number: CellRecord = {"type": "number", "name": "Accuracy", "value": [], "metrics": ["accuracy"]}
+        cells.create({"_id": f"{run.id}.number", **number, **place}, origin="states")
+    with Store(directory).cells(None) as cells:
+        for pos, (name, kind, value) in enumerate(_LOOSE):
+            cells.create({"_id": name, "name": name, "type": kind, "value": value, "pos": pos}, origin="states")
+    return run.id
+
+
+def begin(directory: Path, name: str = "the next") -> None:
+    """Record a short run, which is the newest one then."""
+    with agnez.init("kinds", name, dir=directory, server=None) as run:
+        for step in range(20):
+            run.log({"loss": 1 / (1 + step)}, step=step)
+
+
+_LOOSE: tuple[tuple[str, str, Json], ...] = (
+    ("note", "text", "Any program may put **cells** here, by `POST /values`."),
+    ("temperature", "number", 71.5),
+    ("page", "html", "<h2>Nightly job</h2><p>All 12 checks passed.</p>"),
+    ("rows", "table", {"columns": ["machine", "load"], "rows": [["red", 0.25], ["blue", "NaN"]]}),
+    ("spectrum", "histogram", {"counts": [1, 4, 9, 3, 1], "edges": [0, 1, 2, 3, 4, 5]}),
+    ("missing picture", "img", "pictures/none.png"),
+    ("clip", "video", {"src": "pictures/none.mp4"}),
+    ("empty", "images", []),
+    ("unreadable", "images", 7),
+    ("unknown", "hologram", 7),
+)
+"""Cells that belong to no run, and those of which there is nothing to show: names, types and values."""
 
 
 def _train(run: agnez.Run, seed: int, last: int) -> None:
@@ -72,6 +127,41 @@ def _media(epoch: int, random: np.random.Generator) -> Mapping[str, object]:
         ),
         "notes": agnez.Text(f"**Epoch {epoch}.** The filters of `conv1` settle; *three* is still taken for *nine*."),
     }
+
+
+def _more_media(epoch: int) -> Mapping[str, object]:
+    """Return the kinds that `_media` has not."""
+    place = np.linspace(-1, 1, 28)
+    x, y = np.meshgrid(place, place)
+    ring = np.exp(-(((np.hypot(x, y * 0.8) - 0.6) / (0.1 + 0.3 / epoch)) ** 2))
+    frames = [np.exp(-((x - turn) ** 2 + y**2) * 6) for turn in np.linspace(-0.8, 0.8, 8)]
+    seconds = np.arange(2000) / 8000
+    return {
+        "digit": agnez.Image(ring, caption=f"a zero at epoch {epoch}"),
+        "film": agnez.Video(np.stack(frames), fps=4, caption="from left to right"),
+        "tone": agnez.Audio(np.sin(seconds * 2 * np.pi * 220 * epoch) * (1 - seconds / 0.25), sample_rate=8000),
+        "page": agnez.Html(f"<h2>Epoch {epoch}</h2><p>Written by the <em>script</em>.</p>"),
+    }
+
+
+def _figure() -> Figure:
+    """Draw a figure as a user does, which mpld3 shows."""
+    figure = Figure(figsize=(5, 4))
+    axes = figure.subplots()
+    axes.plot([0, 1, 2, 3], [0.2, 0.6, 0.7, 0.9], marker="o", label="right")
+    axes.plot([0, 1, 2, 3], [0.8, 0.4, 0.3, 0.1], marker="s", label="wrong")
+    axes.set(title="Guesses", xlabel="digit", ylabel="share")
+    axes.legend()
+    return figure
+
+
+def _landscape() -> Figure:
+    """Draw a figure that mpld3 cannot show: it becomes a picture."""
+    figure = Figure(figsize=(4, 3))
+    axes = figure.add_subplot(projection="3d")
+    x, y = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
+    axes.plot_wireframe(x, y, x**2 - y**2)
+    return figure
 
 
 def _settle(store: Store, id: str, state: str) -> None:
