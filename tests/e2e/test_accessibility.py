@@ -6,20 +6,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Frame, Page, Route, expect
 from watching import Start
 
+from agnez.server.inline import InlineFrame
+
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
 sys.path.append(str(ROOT / "tools"))
-from states import STATES, fill  # noqa: E402  # a module of the repository's tools, which are no package
+from screenshots import at_chart, holding_back, lose_shortly, open_menu  # noqa: E402  # the repository's tools
+from states import STATES, begin, fill, fill_kinds  # noqa: E402  # are modules, and no package
 
 THEMES = ("light", "dark")
 SIZES = ((1440, 900), (390, 844))
+TALL = 6000  # so that all cells are in view, and their frames are loaded
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +32,43 @@ def axe() -> str:
     return AXE.read_text("utf-8")
 
 
-def violations(page: Page | Frame, axe: str) -> list[str]:
-    """Return a line for each rule that axe-core finds broken; what is in frames is another document."""
-    page.evaluate(axe)
-    found: list[dict[str, Any]] = page.evaluate(
-        """async () => (await axe.run(document, { iframes: false, resultTypes: ["violations"] })).violations"""
+def violations(page: Page, axe: str, seen: str = "", *, frames: int = 0) -> list[str]:
+    """Return a line for each rule that axe-core finds broken, wide and narrow; what is `seen` has to be there in both.
+
+    `frames` says how many there are, which are tested too. Those of cells are sandboxed: scripts run in them, and so
+    does axe-core, but it hears of them only where it takes the word of an origin that nobody can name.
+    """
+    found: list[str] = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": TALL if frames else height})
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        if seen:
+            expect(page.get_by_test_id(seen).first).to_be_visible()
+        found += [f"{width}: {each}" for each in _violations(page, axe, frames)]
+    page.set_viewport_size({"width": SIZES[0][0], "height": TALL if frames else SIZES[0][1]})
+    return found
+
+
+def _violations(page: Page, axe: str, frames: int = 0) -> list[str]:
+    documents: list[Page | Frame] = [page]
+    if frames:
+        expect(page.locator("iframe")).to_have_count(frames)
+        expect(page.locator("iframe[style*='visibility: hidden']")).to_have_count(0)  # so they are while they load
+        documents += filter(None, (each.content_frame() for each in page.query_selector_all("iframe")))
+    for each in documents:
+        each.evaluate(axe)
+        each.evaluate("""() => axe.configure({ allowedOrigins: ["<unsafe_all_origins>"] })""")
+    found, inside = page.evaluate(
+        """async (iframes) => {
+            const resultTypes = iframes ? ["violations", "passes"] : ["violations"];
+            const options = { iframes, resultTypes, pingWaitTime: 30_000 }; // a frame may be slow to answer
+            const { violations, passes } = await axe.run(document, options);
+            const targets = passes.flatMap(({ nodes }) => nodes.map(({ target }) => String(target.slice(0, -1))));
+            return [violations, new Set(targets).size];
+        }""",
+        frames > 0,
     )
+    assert inside == 1 + frames  # something was looked at in each document
     return [f"{each['id']} × {len(each['nodes'])}: {each['nodes'][0]['html'][:160]}" for each in found]
 
 
@@ -42,6 +76,12 @@ def violations(page: Page | Frame, axe: str) -> list[str]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     directory = tmp_path_factory.mktemp("states") / "store"
     return directory, fill(directory)
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    directory = tmp_path_factory.mktemp("kinds") / "store"
+    return directory, fill_kinds(directory)
 
 
 @pytest.fixture
@@ -78,13 +118,11 @@ def test_axe_finds_nothing_in_any_state_of_a_run(
     page.goto(f"{server}/?run={runs[1]['failed']}")
     page.get_by_test_id("evidence").click()  # a finding's chart, with the range that it speaks of
     expect(page.get_by_test_id("stage").get_by_test_id("large-cell")).to_have_attribute("data-name", "Loss")
-    found["evidence"] = violations(page, axe)
+    found["evidence"] = violations(page, axe, "stage")
     page.keyboard.press("Escape")
     page.set_viewport_size({"width": 390, "height": 844})
-    settle(page)
-    found["narrow"] = violations(page, axe)
     page.get_by_role("button", name="List of runs").click()
-    found["list of runs"] = violations(page, axe)
+    found["list of runs"] = _violations(page, axe)
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
@@ -112,25 +150,90 @@ def test_axe_finds_nothing_in_what_a_view_shows(
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_in_a_page_that_asks_for_a_token_nor_in_one_whose_server_ended(
-    page: Page, start: Start, port: int, axe: str, theme: str
+def test_axe_finds_nothing_in_cells_of_any_kind_nor_in_their_frames(
+    page: Page, start: Start, port: int, kinds: tuple[Path, str], axe: str, theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    monkeypatch.setenv("AGNEZ_DIR", str(kinds[0]))
+    server = serve(start, port)
+    page.set_viewport_size({"width": 1440, "height": TALL})
+    page.goto(f"{server}/?run={kinds[1]}")
+    shown = page.get_by_test_id("cell")
+    expect(page.get_by_test_id("figure")).to_have_count(3)  # two of matplotlib, and a page
+    types = set(shown.evaluate_all("cells => cells.map((cell) => cell.dataset.type)"))
+    assert types == {"html", "img", "images", "video", "audio", "text", "table", "histogram", "number"}
+    for kind in ("picture", "pictures", "histogram", "table", "text"):
+        page.get_by_test_id(kind).first.wait_for()
+    found = {"kinds": violations(page, axe, frames=3)}
+    page.locator("[data-name='Loss of both']").get_by_test_id("switch-figure").click()
+    expect(page.get_by_test_id("figure")).to_have_count(4)
+    found["a chart's figure"] = violations(page, axe, frames=4)
+    page.goto(f"{server}/?run=none")
+    for words in ("could not be loaded", "waiting for a value", "cannot be read", "cannot show a cell", "71.5"):
+        expect(shown.filter(has_text=words)).to_be_visible()
+    expect(page.get_by_test_id("run-name")).to_have_text("Cells without a run")
+    expect(page.get_by_test_id("figure")).to_have_count(1)
+    found["cells without a run"] = violations(page, axe, frames=1)
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+NOTEBOOK = """<!doctype html><html lang="en"><title>A notebook</title>
+<style>@media (prefers-color-scheme: dark) {{ body {{ background: #111; color: #eee }} }}</style>
+<body><main aria-label="The notebook"><h1>A notebook</h1>{}</main></body></html>"""
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_the_frame_of_a_notebook(
+    page: Page, start: Start, server: str, runs: tuple[Path, dict[str, str]], axe: str, theme: str, tmp_path: Path
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    frame = InlineFrame(f"{server}/?run={runs[1]['finished']}")
+    (tmp_path / "notebook.html").write_text(NOTEBOOK.format(frame._repr_html_()), "utf-8")
+    host = start("-m", "http.server", "0", "--bind", "127.0.0.1")  # it serves where it is started: there
+    assert host.stdout is not None
+    port = host.stdout.readline().split("port ")[1].split()[0]
+    page.goto(f"http://127.0.0.1:{port}/notebook.html")
+    page.frame_locator("iframe").get_by_test_id("chart").first.wait_for()
+    page.frame_locator("iframe").locator("[data-testid=connection][data-state=live]").wait_for(state="attached")
+    assert violations(page, axe, frames=1) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_a_page_that_asks_for_a_token_nor_in_what_is_said_of_runs_and_rights(
+    page: Page, start: Start, port: int, store_directory: Path, axe: str, theme: str
 ) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     run = start(Path(__file__).parent / "scripts" / "many.py", str(port), "ending")
     assert run.stdout is not None and run.stdin is not None and run.stdout.readline().strip() == "ready"
-    page.goto(f"http://127.0.0.1:{port}/")
+    page.goto(f"http://127.0.0.1:{port}/#v=1&zoom=50~200")
     settle(page)
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    begin(store_directory)
+    page.get_by_test_id("newer").wait_for()
+    found = {"newer": violations(page, axe, "newer")}
     run.stdin.write("end\n")
     run.stdin.flush()
     page.get_by_test_id("ended").wait_for()
-    found = {"ended": violations(page, axe)}
+    found["ended"] = violations(page, axe, "ended")
     run.wait(60)
-    server = start("-m", "agnez", "server", "--port", str(port), "--token", "a" * 24)
+    server = start("-m", "agnez", "server", "--port", str(port), "--token", "a" * 24, "--read-token", "b" * 24)
     assert server.stdout is not None and "dashboard" in server.stdout.readline()
     page.goto(f"http://127.0.0.1:{port}/?token=wrong")
     page.locator("form").wait_for()
     found["locked"] = violations(page, axe)
+    page.goto(f"http://127.0.0.1:{port}/?token={'b' * 24}")
+    page.get_by_test_id("chart").first.wait_for()
+    open_menu(page)
+    page.get_by_test_id("cell-hide").click()
+    page.get_by_test_id("show-hidden").click()
+    page.get_by_test_id("show-cell").click()
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_contain_text("You may only look here")
+    at_chart("n")(page)
+    page.keyboard.type("kept nowhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("chart-note").get_by_role("alert")).to_contain_text("You may only look here")
+    found["look only"] = violations(page, axe, "chart-note")
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
@@ -170,34 +273,34 @@ def test_axe_finds_nothing_in_what_lies_over_the_page(
     for name, key, shown in (("palette", "Control+k", "palette"), ("keys", "?", "keys")):
         page.keyboard.press(key)
         page.get_by_test_id(shown).wait_for()
-        found[name] = violations(page, axe)
+        found[name] = violations(page, axe, shown)
         page.keyboard.press("Escape")
         expect(page.get_by_test_id("sheet")).to_have_count(0)
     page.get_by_test_id("cell-menu").first.click()
     page.get_by_role("menu").first.wait_for()
-    found["menu"] = violations(page, axe)
+    found["menu"] = violations(page, axe, "cell-open")
     page.get_by_test_id("cell-open").click()
     page.get_by_test_id("stage").wait_for()
-    found["stage"] = violations(page, axe)
+    found["stage"] = violations(page, axe, "stage")
     page.keyboard.press("Escape")
     chart = page.get_by_test_id("chart").first
     for name, key, shown in (("table", "t", "chart-table"), ("note", "n", "chart-note")):
         chart.focus()
         page.keyboard.press(key)
         page.get_by_test_id(shown).wait_for()
-        found[name] = violations(page, axe)
+        found[name] = violations(page, axe, shown)
         page.keyboard.press("Escape")
         expect(page.get_by_test_id(shown)).to_have_count(0)
     chart.hover()
     page.get_by_test_id("chart-menu").first.click()
     page.get_by_test_id("chart-settings").wait_for()
-    found["settings of a chart"] = violations(page, axe)
+    found["settings of a chart"] = violations(page, axe, "chart-settings")
     page.keyboard.press("Escape")
     page.get_by_test_id("cell-menu").first.click()
     page.get_by_test_id("cell-hide").click()
     page.get_by_test_id("show-hidden").click()
     page.get_by_test_id("hidden-cells").wait_for()
-    found["hidden cells"] = violations(page, axe)
+    found["hidden cells"] = violations(page, axe, "hidden-cells")
     with page.expect_response(lambda answer: answer.request.method == "PATCH" and "layout" not in answer.url):
         page.get_by_test_id("show-cell").click()  # for good: the next test has the same cells
     expect(page.get_by_test_id("sheet")).to_have_count(0)
@@ -233,6 +336,13 @@ def test_axe_finds_nothing_where_there_is_nothing_or_something_is_wrong(
     page.goto(f"{server}/?run=nowhere")
     expect(page.get_by_role("alert").first).to_contain_text("not in the store")
     found["unknown run"] = violations(page, axe)
+
+    page.route_web_socket("**/socket.io/**", holding_back())
+    page.goto(address)
+    page.locator("[data-testid=connection][data-state=live]").wait_for(state="attached")
+    lose_shortly(page)
+    expect(page.get_by_test_id("connection")).to_have_text("catching up…")
+    found["catching up"] = violations(page, axe, "connection")
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
