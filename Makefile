@@ -15,7 +15,7 @@ TENSORFLOW := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),te
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-python test-page test-backends $(BACKENDS:%=test-%) lint format screenshots bench \
+.PHONY: help demo test test-python test-page test-states test-backends $(BACKENDS:%=test-%) lint format screenshots bench \
 	bench-peers constraints chromium languages nginx clean
 
 help:  ## tell what there is
@@ -34,6 +34,10 @@ test-python: $(VENV)/.dev chromium languages nginx $(FEATHERS)
 
 test-page: $(VENV)/.dev
 	$(PAGE) test
+
+test-states: $(VENV)/.dev chromium  ## have axe-core look at every state of the page, in both themes
+	@$(PAGE)
+	$(BIN)/python -m pytest -m states tests/e2e $(ARGS)
 
 test-backends: $(BACKENDS:%=test-%)  ## run the tests of the Keras callback on TensorFlow and JAX
 

@@ -18,7 +18,9 @@ AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
 sys.path.append(str(ROOT / "tools"))
 from screenshots import at_chart, holding_back, lose_shortly, open_menu  # noqa: E402  # the repository's tools
-from states import STATES, begin, fill, fill_kinds  # noqa: E402  # are modules, and no package
+from states import STATES, fill, fill_kinds  # noqa: E402  # are modules, and no package
+
+pytestmark = pytest.mark.states
 
 THEMES = ("light", "dark")
 SIZES = ((1440, 900), (390, 844))
@@ -200,7 +202,7 @@ def test_axe_finds_nothing_in_the_frame_of_a_notebook(
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_in_a_page_that_asks_for_a_token_nor_in_what_is_said_of_runs_and_rights(
-    page: Page, start: Start, port: int, store_directory: Path, axe: str, theme: str
+    page: Page, start: Start, port: int, axe: str, theme: str
 ) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     run = start(Path(__file__).parent / "scripts" / "many.py", str(port), "ending")
@@ -208,9 +210,11 @@ def test_axe_finds_nothing_in_a_page_that_asks_for_a_token_nor_in_what_is_said_o
     page.goto(f"http://127.0.0.1:{port}/#v=1&zoom=50~200")
     settle(page)
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
-    begin(store_directory)
+    newer = start(Path(__file__).parent / "scripts" / "many.py", str(port), "newer")
     page.get_by_test_id("newer").wait_for()
     found = {"newer": violations(page, axe, "newer")}
+    newer.kill()
+    newer.wait(60)
     run.stdin.write("end\n")
     run.stdin.flush()
     page.get_by_test_id("ended").wait_for()
@@ -242,6 +246,17 @@ def settle(page: Page) -> None:
     page.get_by_test_id("chart").first.wait_for()
     page.wait_for_function("() => document.querySelectorAll('[data-testid=cell]').length >= 4")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_page_stays_with_the_newest_run_that_lives_though_others_began_later_and_ended(
+    page: Page, server: str
+) -> None:
+    page.goto(server)
+    settle(page)
+    page.locator("[data-testid=connection][data-state=live]").wait_for(state="attached")
+    expect(page.get_by_role("link", name="crashed-6")).to_be_visible()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.get_by_test_id("run-name")).to_have_text("stalled-2")
 
 
 def test_a_page_says_from_the_start_that_a_run_is_stalled(

@@ -286,11 +286,12 @@ export class Session {
     if (wanted !== this.shown) this.#show(wanted);
   }
 
-  /** Without a choice of the user, who may be looking closely, the page goes on to a run that began later. */
+  /** Without a choice of the user, who may be looking closely, the page goes on to a run that began later, and lives if its own does. */
   #followNewest(): void {
     const current = this.run;
+    const counts = (run: Run): boolean => run.id === this.newer || run.state === "running" || current?.state !== "running";
     const later = [...this.runs.values()].filter((run) =>
-      current ? run.created > current.created : this.cells.size === 0 || run.state === "running",
+      current ? run.created > current.created && counts(run) : this.cells.size === 0 || run.state === "running",
     );
     const next = newest(later);
     const stays = current !== undefined && (this.newer !== null || this.held());
