@@ -439,7 +439,7 @@ SAID = {
     "pinned": r"&top=reward&",
     "open": r"&open=reward&",
     "theme": r"&theme=dark&",
-    "scroll": r"&at=\d+&",
+    "scroll": r"&at=\d+~-?\d+~reward&",
     "charts": r"&chart:loss=zoom~",
     "views": r"&view:spread=heat&",
     "sliders": r"&slide:digit=1&",
@@ -577,7 +577,7 @@ def test_all_that_can_be_set_is_kept_over_a_thousand_messages_a_reload_a_restart
     until_shown(other, before)
     other.keyboard.press("Escape")
     other.keyboard.press("Shift+Escape")  # all of it was understood: nothing is left but what is no matter of the view
-    until(other, r"() => /^#v=1&theme=dark(&at=\d+)?(&of=\w+)?$/.test(location.hash)")
+    until(other, r"() => /^#v=1&theme=dark(&at=[\d~\w-]+)?(&of=\w+)?$/.test(location.hash)")
     other.context.close()
 
 
