@@ -24,9 +24,9 @@ const PIXELS = /(?<![\w.-])-?(?!1px)\d*\.?\d+px/;
 
 describe("styles take from the tokens", () => {
   test("the sizes of their type", () => {
-    const sizes = said(/font-size/);
+    const sizes = said(/font-size|font/).filter((each) => !/font: inherit/.test(each));
     expect(sizes.length).toBeGreaterThan(30);
-    expect(sizes.filter((each) => !/var\(--text-|inherit|em$/.test(each))).toEqual([]);
+    expect(sizes.filter((each) => !/var\(--text-|em$/.test(each))).toEqual([]);
   });
 
   test("their weights", () => {
@@ -39,6 +39,10 @@ describe("styles take from the tokens", () => {
     expect(steps.filter((each) => PIXELS.test(each))).toEqual([]);
   });
 
+  test("their radii, but for what is round", () => {
+    expect(said(/border-radius/).filter((each) => /(?<!99)px/.test(each))).toEqual([]);
+  });
+
   test("their colours", () => {
     const colours = said(/(?:background|border|outline)(?:-[a-z]+)*|color|fill|stroke|box-shadow/);
     expect(colours.filter((each) => /#[0-9a-f]{3,8}\b|rgb\(/i.test(each))).toEqual([]);
@@ -46,7 +50,7 @@ describe("styles take from the tokens", () => {
 
   test("which are all there", () => {
     const tokens = styles().map(({ text }) => text).join("\n");
-    const used = new Set([...tokens.matchAll(/var\((--(?:text|space|radius|series)-[a-z0-9]+)\)/g)].map(([, name]) => name ?? ""));
+    const used = new Set([...tokens.matchAll(/var\((--(?:text|space|radius|series)-[a-z0-9]+|--(?:strong|quick|lifted|afloat|veil))\)/g)].map(([, name]) => name ?? ""));
     expect([...used].filter((name) => !tokens.includes(`${name}:`))).toEqual([]);
   });
 });

@@ -61,6 +61,11 @@ describe("the numbers behind a chart", () => {
     ]);
   });
 
+  test("say what was noted beyond the ends of a line, where it is drawn", () => {
+    expect(said(tableOf(drawn([{ step: 27, text: "late" }])))).toEqual([["", 28, "late"]]);
+    expect(said(tableOf(drawn([{ step: 40, text: "later" }])))).toEqual([["", 28, "later"]]);
+  });
+
   test("leave out what was noted of another part", () => {
     expect(said(tableOf(drawn([{ step: 2, text: "early" }, { step: 14, text: "late" }], [9, 28])))).toEqual([["", 14, "late"]]);
   });

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from watching import Start, Watched
 
@@ -600,21 +601,28 @@ def test_a_run_that_begins_while_one_looks_closely_at_another_takes_nothing_away
     expect(page.get_by_test_id("newer")).to_have_count(0)
 
 
+SEEN = """() => [...document.querySelectorAll("[data-testid=cell]")]
+    .find(cell => cell.getBoundingClientRect().bottom > innerHeight / 4)?.dataset.name ?? ''"""
+
+
+@pytest.mark.parametrize("cells", [9, 90])
 def test_a_link_goes_to_the_same_cell_in_a_window_of_another_width(
-    watched: Watched, browser: Browser, start: Start, port: int
+    watched: Watched, browser: Browser, start: Start, port: int, cells: int
 ) -> None:
-    run = start(SCRIPTS / "many.py", str(port), "first")
-    assert line(run) == "ready"
+    with agnez.init("digits", "one", server=None) as run:
+        for step in range(3):
+            run.log({f"metric{nth}": step * nth for nth in range(cells)}, step=step)
+    server = start("-m", "agnez", "server", "--port", str(port))
+    assert "dashboard" in line(server)
     watched.page.set_viewport_size({"width": 1440, "height": 500})
-    page = watch(watched, port)
-    page.mouse.wheel(0, 420)
-    until(page, "() => location.hash.includes('at=')")
-    seen = """() => [...document.querySelectorAll("[data-testid=cell]")]
-        .find(cell => cell.getBoundingClientRect().bottom > innerHeight / 4)?.dataset.name ?? ''"""
-    name, top = page.evaluate(seen), page.evaluate("() => scrollY")
-    assert name not in ("", "Loss")
+    page = watched.open(f"http://127.0.0.1:{port}/")
+    expect(cell(page, "Metric0")).to_be_visible()
+    page.mouse.wheel(0, 42 * cells)
+    until(page, "() => /at=.*~metric/.test(location.hash)")  # the cells there are made first
+    name, top = page.evaluate(SEEN), page.evaluate("() => scrollY")
+    assert name not in ("", "Metric0")
     narrow = browser.new_context(viewport={"width": 390, "height": 500}).new_page()
     narrow.goto(page.url)
-    until(narrow, f"name => ({seen})() === name", name)
+    until(narrow, f"name => ({SEEN})() === name", name)
     assert narrow.evaluate("() => scrollY") > 1.5 * top  # cells stand below each other there
     narrow.context.close()

@@ -143,8 +143,10 @@ export function figureFrame(heard: Heard): FigureFrame {
     ready.frame.inert = false;
     ready.frame.dataset["testid"] = "figure";
     ready.frame.dataset["version"] = ready.wish.version;
+    const focused = shown !== null && document.activeElement === shown.frame;
     shown?.frame.remove();
     shown = ready;
+    if (focused) ready.frame.focus({ preventScroll: true });
     tell(ready.frame, theme);
     if (zoom !== null) sendZoom(ready); // it may have changed since the document was there
     done(ready);

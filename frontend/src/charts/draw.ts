@@ -10,7 +10,7 @@ import type { Curves } from "./curves";
 import { tickCount, tickWriter, type ValueScale } from "./domain";
 import { rule, SIZE, wrapped, type Ink, type Lettering, type Way } from "./ink";
 import { layOut } from "./layout";
-import { clamp, spoken, type Drawn, type Frame, type LineModel, type Stroke } from "./model";
+import { clamp, pixelOf, spoken, type Drawn, type Frame, type LineModel, type Stroke } from "./model";
 import { seriesColour, type Palette } from "./palette";
 import { pointAt } from "./track";
 import { placeText, xTicks } from "./xaxis";
@@ -118,19 +118,6 @@ function drawPlaces(ink: Ink, { left, width, x }: Frame, unit: LineModel["axis"]
     free = start + length + 6;
     ink.write(text, anchor, below, { colour: palette.second, align });
   }
-}
-
-/** The pixel of a step, by the line that was given to it. */
-export function pixelOf(step: number, frame: Frame, strokes: readonly Stroke[]): number | null {
-  const own = strokes.find(({ line, track }) => line.run === null && track.length > 0 && track.order === undefined);
-  if (own === undefined) return null;
-  const { steps, length } = own.line.points;
-  const right = bisectLeft(steps, step, 0, length);
-  const [next, before] = [Math.min(right, length - 1), Math.max(0, right - 1)];
-  const [low, high] = [steps[before] ?? 0, steps[next] ?? 0];
-  const share = high > low ? clamp((step - low) / (high - low), 0, 1) : 0;
-  const [start, end] = [own.track.x[before] ?? 0, own.track.x[next] ?? 0];
-  return frame.x(start + share * (end - start));
 }
 
 /** Tint the ranges that findings speak of. */

@@ -1,5 +1,6 @@
 /** What a chart of lines shows, and where it stands on its sheet. */
 
+import { bisectLeft } from "d3-array";
 import type { ScaleLinear } from "d3-scale";
 import type { Points } from "../state/columns";
 import type { ChartSettings, Interval } from "../state/view.svelte";
@@ -99,4 +100,17 @@ export function spoken(strokes: readonly Stroke[], key: string): Stroke | undefi
   let found: Stroke | undefined;
   for (const stroke of strokes) if (stroke.line.key === key && (found === undefined || stroke.smooth)) found = stroke;
   return found;
+}
+
+/** The pixel of a step, by the line that was given to it. */
+export function pixelOf(step: number, frame: Frame, strokes: readonly Stroke[]): number | null {
+  const own = strokes.find(({ line, track }) => line.run === null && track.length > 0 && track.order === undefined);
+  if (own === undefined) return null;
+  const { steps, length } = own.line.points;
+  const right = bisectLeft(steps, step, 0, length);
+  const [next, before] = [Math.min(right, length - 1), Math.max(0, right - 1)];
+  const [low, high] = [steps[before] ?? 0, steps[next] ?? 0];
+  const share = high > low ? clamp((step - low) / (high - low), 0, 1) : 0;
+  const [start, end] = [own.track.x[before] ?? 0, own.track.x[next] ?? 0];
+  return frame.x(start + share * (end - start));
 }

@@ -1,7 +1,7 @@
 /** The numbers behind a chart: of each line the points in the part that is shown. */
 
-import { bisectLeft, bisectRight, least } from "d3-array";
-import type { Drawn, Line, Note, Stroke } from "./model";
+import { bisectLeft, bisector, bisectRight } from "d3-array";
+import { pixelOf, type Drawn, type Line, type Stroke } from "./model";
 import { pointAt } from "./track";
 
 export interface Table {
@@ -12,7 +12,8 @@ export interface Table {
 }
 
 /** A point a row, line by line, in the order of the axis. */
-export function tableOf({ frame, strokes, model }: Drawn): Table {
+export function tableOf(drawn: Drawn): Table {
+  const { frame, strokes, model } = drawn;
   const raw = strokes.filter((stroke) => !stroke.smooth);
   const overlaid = raw.some(({ line }) => line.run !== null);
   const smoothed = strokes.some(({ smooth }) => smooth);
@@ -33,7 +34,7 @@ export function tableOf({ frame, strokes, model }: Drawn): Table {
     const soft = strokes.find((each) => each.smooth && each.line.key === stroke.line.key);
     return rowsOf(stroke, soft, low, high);
   });
-  const notes = notesAt(points, model.notes);
+  const notes = notesAt(points, drawn);
   const rows = points.map(({ run, metric, step, time, place, value, smooth }, nth) => [
     ...(overlaid ? [run] : []),
     metric,
@@ -78,16 +79,20 @@ function rowsOf({ line, track }: Stroke, soft: Stroke | undefined, low: number, 
 }
 
 /** What was noted in the part that is shown, by the row of the run whose step is nearest: a note may stand between two. */
-function notesAt(rows: readonly Row[], notes: readonly Note[]): readonly string[] {
-  const own = rows.flatMap(({ run, step }, nth) => (run === "" ? [{ step, nth }] : []));
+function notesAt(rows: readonly Row[], { frame, strokes, model: { notes } }: Drawn): readonly string[] {
   const said: string[] = [];
+  if (notes.length === 0) return said;
+  const own = rows.flatMap(({ run, step }, nth) => (run === "" ? [{ step, nth }] : [])).sort((a, b) => a.step - b.step);
   for (const { step, text } of notes) {
-    const nearest = least(own, (row) => Math.abs(row.step - step));
-    const shown = own.some((row) => row.step <= step) && own.some((row) => row.step >= step);
-    if (nearest !== undefined && shown) said[nearest.nth] = [said[nearest.nth], text].filter(Boolean).join(" · ");
+    const at = pixelOf(step, frame, strokes);
+    const nearest = own[BY_STEP.center(own, step)];
+    if (nearest === undefined || at === null || at < 0 || at > frame.width) continue;
+    said[nearest.nth] = [said[nearest.nth], text].filter(Boolean).join(" · ");
   }
   return said;
 }
+
+const BY_STEP = bisector(({ step }: { readonly step: number }) => step);
 
 /** The smoothed value at a point: of means that were smoothed in the place of points, that which lies there. */
 function smoothed(line: Line, { track }: Stroke, i: number, place: number): number | string {

@@ -29,17 +29,35 @@ export function keepScroll(view: View, content: Element): Scroll {
   function go(): void {
     if (wanted === null) return;
     const { cell, above, top } = wanted;
-    const tile = cell === "" ? undefined : tiles().find(({ dataset }) => view.keyOf(dataset.cell ?? "") === cell);
+    const tile = tileOf(cell);
     const place = tile === undefined ? top : tile.getBoundingClientRect().top + scrollY + above;
     scrollTo(0, place);
     const there = Math.abs(scrollY - place) < 2 && (cell === "" || tile !== undefined);
-    if (there || performance.now() > until) wanted = null;
     clearTimeout(again);
-    if (wanted !== null) again = setTimeout(go, AGAIN_MS); // a cell may be made without the page growing
+    if (there || performance.now() > until) letGo();
+    else if (tile === undefined) again = setTimeout(look, AGAIN_MS);
+  }
+
+  /** Go on once the cell is there: it may be made without the page growing. */
+  function look(): void {
+    if (wanted === null) return;
+    if (tileOf(wanted.cell) !== undefined || performance.now() > until) go();
+    else again = setTimeout(look, AGAIN_MS);
   }
 
   function note(): void {
-    if (wanted === null) notes.take(() => wanted === null && view.noteScroll(scrolled()));
+    notes.take(() => {
+      if (wanted !== null) return;
+      const now = scrolled();
+      view.noteScroll(now);
+      clearTimeout(again);
+      if (now.cell === "" && now.top > 0) again = setTimeout(noteCell, NOTE_MS);
+    });
+  }
+
+  /** Note once more where the page is: cells are made only once it has come near them. */
+  function noteCell(): void {
+    if (wanted === null) view.noteScroll(scrolled());
   }
 
   /** Where the page is: the cell that counts is the first that reaches over the upper quarter of the window. */
@@ -54,8 +72,12 @@ export function keepScroll(view: View, content: Element): Scroll {
     return [...content.querySelectorAll<HTMLElement>("[data-testid=cell]")];
   }
 
+  function tileOf(cell: string): HTMLElement | undefined {
+    return cell === "" ? undefined : tiles().find(({ dataset }) => view.keyOf(dataset.cell ?? "") === cell);
+  }
+
   function letGo(): void {
-    wanted = null;
+    wanted = view.aim = null;
   }
 
   const size = new ResizeObserver(go);
@@ -65,12 +87,14 @@ export function keepScroll(view: View, content: Element): Scroll {
   return {
     restore() {
       wanted = view.scroll;
+      view.aim = wanted.cell === "" ? null : wanted.cell;
       until = performance.now() + PATIENCE_MS;
       requestAnimationFrame(go); // then the page is laid out anyway
     },
     destroy() {
       size.disconnect();
       clearTimeout(again);
+      letGo();
       window.removeEventListener("scroll", note);
       for (const name of BY_HAND) window.removeEventListener(name, letGo);
     },

@@ -286,10 +286,10 @@ export class Session {
     if (wanted !== this.shown) this.#show(wanted);
   }
 
-  /** Without a choice of the user, who may be looking closely, the page goes on to a run that began later, and lives if its own does. */
+  /** Without a choice of the user, who may be looking closely, the page goes on to a run that began later and outlives its own. */
   #followNewest(): void {
     const current = this.run;
-    const counts = (run: Run): boolean => run.id === this.newer || run.state === "running" || current?.state !== "running";
+    const counts = (run: Run): boolean => run.id === this.newer || run.state === "running" || endOf(run) > endOf(current);
     const later = [...this.runs.values()].filter((run) =>
       current ? run.created > current.created && counts(run) : this.cells.size === 0 || run.state === "running",
     );
@@ -367,4 +367,10 @@ export function newest(runs: Iterable<Run>): Run | undefined {
 function isNewer(run: Run, than: Run): boolean {
   const alive = Number(run.state === "running") - Number(than.state === "running");
   return alive > 0 || (alive === 0 && run.created > than.created);
+}
+
+/** When a run ended, or was heard of last; one that lives has no end. */
+function endOf(run: Run | undefined): number {
+  if (run === undefined) return -Infinity;
+  return run.state === "running" ? Infinity : (run.ended ?? run.heartbeat ?? run.created);
 }

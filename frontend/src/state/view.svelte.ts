@@ -63,6 +63,9 @@ export class View {
   readonly #settings = new Map<string, ChartSettings>();
   readonly #writing = pace(() => WRITE_MS);
 
+  /** The key of the cell that the page is on its way to: it is made, however far away. */
+  aim = $state.raw<string | null>(null);
+
   constructor() {
     this.#read(location.hash);
     window.addEventListener("popstate", () => this.#follow());
