@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
-from watching import Start, Watched
+from watching import Start, Watched, line, tell
 
 import agnez
 
@@ -81,17 +81,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield Served(folder, f"http://127.0.0.1:{port}/", flat.id, timed.id, tuple(many))
     os.killpg(server.pid, signal.SIGKILL)
     server.communicate()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def tell(process: subprocess.Popen[str], word: object) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{word}\n")
-    process.stdin.flush()
 
 
 def cell(page: Page, name: str) -> Locator:

@@ -1,4 +1,4 @@
-"""What the tests of the page share: a page that is watched, and how scripts are started."""
+"""What the tests of the page share: a page that is watched, how scripts are started, and how one talks with them."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class Watched:
     def value(self, selector: str, attribute: str) -> str:
         """Return an attribute of what a selector finds first."""
         return self.page.locator(selector).first.get_attribute(attribute) or ""
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a script says."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def tell(process: subprocess.Popen[str], word: object) -> None:
+    """Say a line to a script."""
+    assert process.stdin is not None
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
